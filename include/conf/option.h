@@ -1,0 +1,134 @@
+/*
+ * option.h
+ *		The one table of options, and the configuration that it describes.
+ *
+ * A row has the name, type, unit, default, range, whether a change waits for a
+ * restart, where the value lies in struct Config, and one sentence of help.  From
+ * it come the loader, the checks, -C, --describe-config, and the tests that hold
+ * the sample file and the manual page to it.
+ */
+#ifndef CONF_OPTION_H
+#define CONF_OPTION_H
+
+#include "base.h"
+
+#include "conf/rule.h"
+#include "util/errinfo.h"
+#include "util/log.h"
+
+/* Upper bound of the text of a configuration file. */
+#define CONFIG_TEXT_MAX (256 * 1024)
+
+/*
+ * All settings at one moment.  Strings are owned and never NULL.  Read-only for
+ * everybody once it is loaded; a reload makes a new one.
+ */
+typedef struct Config
+{
+	/* connections from standbys */
+	char *listen_addresses; /* comma-separated; "*" all, "" none */
+	int port;
+	char *unix_socket_directories; /* comma-separated; "" none */
+	int unix_socket_permissions;
+	int max_connections;
+	int spare_workers;
+	int authentication_timeout_ms;
+	int wal_sender_timeout_ms; /* 0: never */
+
+	/* memory and files */
+	int64_t ring_size;	   /* bytes */
+	char *state_directory; /* "" none; needed as soon as a rule has a filter */
+	char *pid_file;		   /* "" : state_directory/walbouncer.pid, or none */
+	char *user;			   /* to become when started as root; "" none */
+	int shutdown_timeout_ms;
+
+	/* logging */
+	LogLevel log_min_messages;
+
+	/* upstream */
+	char *upstream_conninfo;
+	char *upstream_catalog_database;
+	int wal_receiver_timeout_ms; /* 0: never */
+	int wal_receiver_status_interval_ms;
+	int wal_retrieve_retry_interval_ms; /* longest pause between two attempts */
+
+	/* rules, in file order */
+	Rule *rules;
+	size_t rule_count;
+} Config;
+
+/* Where a value came from. */
+typedef enum OptionSource
+{
+	OPTION_DEFAULT,
+	OPTION_FILE,
+	OPTION_COMMAND_LINE
+} OptionSource;
+
+typedef struct Option Option;
+
+/* Rows of the table: option_at(0) ... until it returns NULL. */
+const Option *option_at(size_t i);
+/* By full name ("port", "upstream.conninfo"), or NULL. */
+const Option *option_find(const char *name);
+const char *option_name(const Option *opt);
+/* Whether a change waits for a restart. */
+bool option_needs_restart(const Option *opt);
+/* The value as text that the loader would read again ("64MB", "30s", "on").  malloc'd. */
+char *option_format(const Option *opt, const Config *config);
+
+/*
+ * What the command line sets: it wins over the file, at every reload too.
+ * NULL or 0 is "not given".
+ */
+typedef struct ConfigOverrides
+{
+	int port;				   /* -p */
+	const char *upstream_host; /* -h: appended to the conninfo's settings */
+	int upstream_port;		   /* -P */
+	int verbose;			   /* -v, counted: 1 info, 2 debug1, ... */
+} ConfigOverrides;
+
+/*
+ * Read a configuration file's text.  file is its name for messages and may be
+ * NULL with text NULL: then all is default and one rule, "everything", serves
+ * everybody on loopback unfiltered.
+ *
+ * Returns NULL and fills err (message with file and line) if anything at all is
+ * wrong: syntax, an unknown name, a value out of range, rules that contradict.
+ * Nothing is read from disk here; an @include in the text is an error.
+ */
+MUST_CHECK Config *config_load(const char *file, const char *text,
+	const ConfigOverrides *overrides, ErrInfo *err);
+void config_free(Config *config);
+
+/*
+ * Things that are legal but should be said once, at start and at each reload.
+ * Calls warn for each.
+ */
+void config_warnings(const Config *config,
+	void (*warn)(const ErrInfo *warning, void *arg), void *arg);
+
+/* Read a whole file, at most CONFIG_TEXT_MAX bytes; malloc'd, terminated. */
+MUST_CHECK char *config_read_file(const char *path, ErrInfo *err);
+
+/*
+ * The upstream connection as libpq key words and values: the conninfo of the
+ * configuration (a string or a URI) with -h and -P on top.
+ * conninfo_text is a "key='value' ..." string; malloc'd.
+ */
+char *config_upstream_conninfo(const Config *config);
+
+/*
+ * Options whose new value waits for a restart: calls changed for each that
+ * differs.
+ */
+void config_restart_changes(const Config *running, const Config *loaded,
+	void (*changed)(const Option *opt, void *arg), void *arg);
+
+/* The whole configuration as text that loads again to the same. */
+char *config_dump(const Config *config);
+/* One line an option: name, unit, default, range, reload or restart, help; tab-separated. */
+char *config_describe(void);
+
+#endif /* CONF_OPTION_H */
