@@ -74,7 +74,7 @@ const Option *option_find(const char *name);
 const char *option_name(const Option *opt);
 /* Whether a change waits for a restart. */
 bool option_needs_restart(const Option *opt);
-/* The value as text that the loader would read again ("64MB", "30s", "on").  malloc'd. */
+/* The value as text that the loader would read again ("64MB", "30s").  malloc'd. */
 char *option_format(const Option *opt, const Config *config);
 
 /*
@@ -109,13 +109,17 @@ void config_free(Config *config);
 void config_warnings(const Config *config,
 	void (*warn)(const ErrInfo *warning, void *arg), void *arg);
 
-/* Read a whole file, at most CONFIG_TEXT_MAX bytes; malloc'd, terminated. */
-MUST_CHECK char *config_read_file(const char *path, ErrInfo *err);
+/*
+ * Read a whole file, at most CONFIG_TEXT_MAX bytes; malloc'd, terminated.
+ * (Not config_read_file: libconfig has a function of that name.)
+ */
+MUST_CHECK char *config_file_read(const char *path, ErrInfo *err);
 
 /*
- * The upstream connection as libpq key words and values: the conninfo of the
- * configuration (a string or a URI) with -h and -P on top.
- * conninfo_text is a "key='value' ..." string; malloc'd.
+ * The upstream connection as libpq key words and values, "key='value' ...",
+ * malloc'd: the conninfo of the configuration (a string or a URI; -h and -P are
+ * in it already) without "replication".  Settings may be appended: with libpq
+ * the last of a kind wins.
  */
 char *config_upstream_conninfo(const Config *config);
 
@@ -128,7 +132,10 @@ void config_restart_changes(const Config *running, const Config *loaded,
 
 /* The whole configuration as text that loads again to the same. */
 char *config_dump(const Config *config);
-/* One line an option: name, unit, default, range, reload or restart, help; tab-separated. */
+/*
+ * One line an option, tab-separated: name, unit (or type, if it has none),
+ * default, range, "reload" or "restart", help.
+ */
 char *config_describe(void);
 
 #endif /* CONF_OPTION_H */
