@@ -152,8 +152,8 @@ check_code(uint32_t code, uint32_t length, ErrInfo *err)
 			if (code >> 16 != 3)
 			{
 				errinfo_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-					"unsupported frontend protocol %u.%u: server supports "
-					"3.0 to 3.2",
+					"unsupported frontend protocol %u.%u (3.0 to 3.2 are "
+					"supported)",
 					code >> 16, code & 0xFFFF);
 				return false;
 			}
