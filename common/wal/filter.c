@@ -1,0 +1,461 @@
+/*
+ * filter.c
+ *		Replace the records of what is out of scope.  See filter.h.
+ *
+ * For each record: collect its front until it says what it is about, decide,
+ * and from then on keep or blank its bytes as they come.  The CRC runs over the
+ * bytes as they came, before they are blanked.
+ */
+#include "base.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/buf.h"
+#include "util/mem.h"
+#include "wal/crc32c.h"
+#include "wal/filter.h"
+#include "wal/noop.h"
+#include "wal/record.h"
+#include "wal/rmgr.h"
+#include "wal/scanner.h"
+
+typedef enum Fate
+{
+	FATE_UNDECIDED,
+	FATE_KEEP,
+	FATE_BLANK,
+	FATE_HALTED /* it, or what follows it, was not understood */
+} Fate;
+
+struct WalFilter
+{
+	WalScope *scope;
+	WalScope *next_scope; /* takes over at the next record; NULL if none */
+	Scanner scanner;
+	Lsn want; /* bytes before it are not for sending */
+
+	/*
+	 * The bytes from base_lsn on.  0 <= ready <= scanned <= len <= cap; scanned
+	 * is where the scanner stands, ready is where sending may go on to.
+	 */
+	uint8_t *buf;
+	size_t cap;
+	size_t len;
+	size_t scanned;
+	size_t ready;
+	Lsn base_lsn;
+
+	/* the record under way */
+	Fate fate;
+	Lsn record_lsn;
+	uint32_t crc;				 /* of its bytes behind the header */
+	uint8_t front[WAL_HEAD_MAX]; /* its first bytes, until it is decided */
+	uint32_t front_len;
+
+	Lsn last_record; /* the last complete record; InvalidLsn before the first */
+	FilterStats stats;
+};
+
+WalFilter *
+filter_new(const WalGeometry *geometry, WalScope *scope)
+{
+	WalFilter *f = mem_alloc0(sizeof(WalFilter));
+
+	f->scope = scope;
+	f->scanner.geometry = *geometry;
+	return f;
+}
+
+void
+filter_free(WalFilter *filter)
+{
+	if (filter == NULL)
+		return;
+	walscope_free(filter->scope);
+	walscope_free(filter->next_scope);
+	free(filter->buf);
+	free(filter);
+}
+
+void
+filter_start(WalFilter *f, Lsn scan_from, Lsn want)
+{
+	WalGeometry geometry = f->scanner.geometry;
+
+	scanner_init(&f->scanner, &geometry, scan_from);
+	f->want = want;
+	f->base_lsn = scan_from;
+	f->len = f->scanned = f->ready = 0;
+	f->fate = FATE_UNDECIDED;
+	f->last_record = InvalidLsn;
+}
+
+void
+filter_set_scope(WalFilter *f, WalScope *scope)
+{
+	walscope_free(f->next_scope);
+	f->next_scope = scope;
+}
+
+const WalScope *
+filter_scope(const WalFilter *f)
+{
+	return f->next_scope != NULL ? f->next_scope : f->scope;
+}
+
+const FilterStats *
+filter_stats(const WalFilter *f)
+{
+	return &f->stats;
+}
+
+/* Move what is left to the front of the buffer. */
+static void
+compact(WalFilter *f, size_t drop)
+{
+	memmove(f->buf, f->buf + drop, f->len - drop);
+	f->base_lsn += drop;
+	f->len -= drop;
+	f->scanned -= drop;
+	f->ready -= drop;
+}
+
+uint8_t *
+filter_room(WalFilter *f, size_t n, Lsn *lsn)
+{
+	if (f->cap - f->len < n)
+	{
+		f->cap = f->len + n;
+		f->buf = mem_realloc(f->buf, f->cap);
+	}
+	*lsn = f->base_lsn + f->len;
+	return f->buf + f->len;
+}
+
+const uint8_t *
+filter_ready(const WalFilter *f, size_t *n, Lsn *lsn)
+{
+	*n = f->ready;
+	*lsn = f->base_lsn;
+	return f->buf;
+}
+
+void
+filter_consume(WalFilter *f, size_t n)
+{
+	compact(f, n);
+}
+
+/*
+ * Write over the first len bytes of the record under way, which all are in the
+ * buffer from its start on: prefix first, then zeros; page headers stay.
+ */
+static void
+overwrite_record(WalFilter *f, const uint8_t *prefix, size_t prefix_len,
+	size_t len)
+{
+	uint32_t block_size = f->scanner.geometry.block_size;
+	Lsn lsn = f->record_lsn;
+	size_t done = 0;
+
+	while (done < len)
+	{
+		uint32_t in_page = (uint32_t) (lsn & (block_size - 1));
+		uint8_t *to;
+		size_t n;
+		size_t copied = 0;
+
+		if (in_page == 0)
+		{
+			in_page = page_header_size(&f->scanner.geometry, lsn);
+			lsn += in_page;
+		}
+		to = f->buf + (lsn - f->base_lsn);
+		n = Min(len - done, block_size - in_page);
+		if (done < prefix_len)
+		{
+			copied = Min(n, prefix_len - done);
+			memcpy(to, prefix + done, copied);
+		}
+		memset(to + copied, 0, n - copied);
+		done += n;
+		lsn += n;
+	}
+}
+
+/* Turn what is there of the record under way into the start of a no-op. */
+static FilterStatus
+blank_record(WalFilter *f, ErrInfo *err)
+{
+	const uint8_t *header = f->scanner.record_header;
+	uint8_t prefix[NOOP_PREFIX_MAX];
+	size_t prefix_len;
+
+	prefix_len = noop_encode(prefix, load_le32(header),
+		load_le32(header + WAL_RECORD_XID_OFFSET),
+		load_le64(header + WAL_RECORD_PREV_OFFSET));
+	if (prefix_len == 0)
+	{
+		errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+			"cannot blank WAL record at " LSN_FORMAT " of %u bytes",
+			LSN_ARGS(f->record_lsn), load_le32(header));
+		return FILTER_HALT;
+	}
+	overwrite_record(f, prefix, Min(prefix_len, f->front_len), f->front_len);
+	f->fate = FATE_BLANK;
+	return FILTER_OK;
+}
+
+/*
+ * How many of the subjects are in scope.  A copy of a directory from what is out
+ * to what is in cannot be replayed by a standby that lacks the source, and its
+ * content is nowhere else in the WAL: the copy is out from here on.
+ */
+static bool
+count_in_scope(WalFilter *f, const RmgrSubjects *subjects, unsigned *in_scope,
+	ErrInfo *err)
+{
+	bool in;
+
+	*in_scope = 0;
+	for (unsigned i = 0; i < subjects->count; i++)
+	{
+		if (!walscope_check(f->scope, subjects->items[i].database,
+				subjects->items[i].tablespace, f->record_lsn, &in, err))
+			return false;
+		*in_scope += in;
+	}
+	if (!subjects->is_file_copy || *in_scope == 0)
+		return true;
+	if (!walscope_check(f->scope, subjects->source.database,
+			subjects->source.tablespace, f->record_lsn, &in, err))
+		return false;
+	if (in)
+		return true;
+	*in_scope = 0;
+	return walscope_exclude(f->scope, subjects->items[0].database,
+		f->record_lsn, SCOPE_FILE_COPY, err);
+}
+
+/* Try to decide the record under way by the bytes of it that are here. */
+static FilterStatus
+decide(WalFilter *f, ErrInfo *err)
+{
+	RecordHead head;
+	RmgrSubjects subjects;
+	unsigned in_scope;
+
+	switch (record_decode(f->front, f->front_len, f->record_lsn,
+		f->scanner.version, &head, err))
+	{
+		case RECORD_MORE:
+			return FILTER_OK;
+		case RECORD_BAD:
+			return FILTER_HALT;
+		case RECORD_OK:
+			break;
+	}
+	if (f->last_record != InvalidLsn && head.prev != f->last_record)
+	{
+		errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+			"WAL record at " LSN_FORMAT " has incorrect prev-link " LSN_FORMAT
+			", expected " LSN_FORMAT,
+			LSN_ARGS(f->record_lsn), LSN_ARGS(head.prev),
+			LSN_ARGS(f->last_record));
+		return FILTER_HALT;
+	}
+	if (!rmgr_subjects(
+			&head, f->record_lsn, f->scanner.version, &subjects, err) ||
+		!count_in_scope(f, &subjects, &in_scope, err))
+		return FILTER_HALT;
+	if (subjects.count > 0 && in_scope == 0)
+	{
+		f->stats.blanked_records++;
+		f->stats.blanked_bytes += head.total;
+		return blank_record(f, err);
+	}
+	if (in_scope < subjects.count)
+	{
+		f->stats.mixed_records++;
+		f->stats.mixed_lsn = f->record_lsn;
+	}
+	f->stats.kept_records++;
+	f->stats.kept_bytes += head.total;
+	f->fate = FATE_KEEP;
+	return FILTER_OK;
+}
+
+static void
+begin_record(WalFilter *f, Lsn lsn)
+{
+	if (f->next_scope != NULL && lsn >= f->want)
+	{
+		walscope_free(f->scope);
+		f->scope = f->next_scope;
+		f->next_scope = NULL;
+	}
+	f->record_lsn = lsn;
+	f->fate = FATE_UNDECIDED;
+	f->crc = CRC32C_INIT;
+	f->front_len = 0;
+}
+
+static FilterStatus
+end_record(WalFilter *f, ErrInfo *err)
+{
+	const uint8_t *header = f->scanner.record_header;
+	uint32_t expected = load_le32(header + WAL_RECORD_CRC_OFFSET);
+	uint32_t crc = crc32c_update(f->crc, header, WAL_RECORD_CRC_OFFSET);
+
+	if (crc32c_final(crc) != expected)
+	{
+		errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+			"incorrect resource manager data checksum in WAL record at "
+			LSN_FORMAT, LSN_ARGS(f->record_lsn));
+		return FILTER_HALT;
+	}
+	f->last_record = f->record_lsn;
+	return FILTER_OK;
+}
+
+static FilterStatus
+push_record(WalFilter *f, uint8_t *data, const ScanPiece *piece, ErrInfo *err)
+{
+	uint32_t skip; /* bytes of the piece that belong to the record header */
+
+	if (piece->offset == 0)
+		begin_record(f, piece->lsn);
+	skip = piece->offset < WAL_RECORD_HEADER_SIZE
+		? Min((uint32_t) piece->len, WAL_RECORD_HEADER_SIZE - piece->offset)
+		: 0;
+	f->crc = crc32c_update(f->crc, data + skip, piece->len - skip);
+	if (f->fate == FATE_BLANK)
+		memset(data, 0, piece->len);
+	else if (f->fate == FATE_UNDECIDED)
+	{
+		size_t room = sizeof(f->front) - f->front_len;
+		size_t front_before = f->front_len;
+		FilterStatus status;
+
+		memcpy(f->front + f->front_len, data, Min(piece->len, room));
+		f->front_len += (uint32_t) Min(piece->len, room);
+		status = decide(f, err);
+		if (status != FILTER_OK)
+			return status;
+		if (f->fate == FATE_BLANK)
+		{
+			size_t done = f->front_len - front_before;
+
+			memset(data + done, 0, piece->len - done);
+		}
+		else if (f->fate == FATE_UNDECIDED &&
+			(piece->is_last || f->front_len == sizeof(f->front)))
+		{
+			errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+				"invalid WAL record at " LSN_FORMAT ": ends within its headers",
+				LSN_ARGS(f->record_lsn));
+			return FILTER_HALT;
+		}
+	}
+	return piece->is_last ? end_record(f, err) : FILTER_OK;
+}
+
+/*
+ * The record under way will never be complete, and the standby drops it as we
+ * do.  Its payload is not sent all the same, unless it was kept.
+ */
+static FilterStatus
+abandon_record(WalFilter *f, ErrInfo *err)
+{
+	FilterStatus status = FILTER_OK;
+
+	if (f->fate == FATE_UNDECIDED && f->front_len > WAL_RECORD_HEADER_SIZE)
+		status = blank_record(f, err);
+	f->fate = FATE_UNDECIDED;
+	f->front_len = 0;
+	return status;
+}
+
+static FilterStatus
+push_piece(WalFilter *f, uint8_t *data, const ScanPiece *piece, ErrInfo *err)
+{
+	switch (piece->kind)
+	{
+		case SCAN_PAGE_HEADER:
+			return piece->abandoned ? abandon_record(f, err) : FILTER_OK;
+		case SCAN_TAIL:
+			/* Nobody knows what this is: it may be looked past, never sent. */
+			return piece->lsn + piece->len > f->want ? FILTER_LOOKBACK
+													 : FILTER_OK;
+		case SCAN_FILL:
+			memset(data, 0, piece->len); /* as it is, or it hides something */
+			return FILTER_OK;
+		case SCAN_RECORD:
+			return push_record(f, data, piece, err);
+	}
+	return FILTER_OK;
+}
+
+/*
+ * Where sending may go on to: not into a record that is not decided, nor into
+ * the last one that was seen before we halted, in so far as it is still here.
+ */
+static void
+update_ready(WalFilter *f)
+{
+	bool undecided =
+		f->scanner.record_have > 0 && f->fate == FATE_UNDECIDED;
+
+	if (undecided || f->fate == FATE_HALTED)
+		f->ready = (size_t) (Max(f->record_lsn, f->base_lsn) - f->base_lsn);
+	else
+		f->ready = f->scanned;
+	if (f->base_lsn < f->want)
+	{
+		size_t drop = Min(f->ready, (size_t) (f->want - f->base_lsn));
+
+		compact(f, drop);
+	}
+}
+
+/* One piece of what has not been scanned yet. */
+static FilterStatus
+step(WalFilter *f, ErrInfo *err)
+{
+	uint8_t *data = f->buf + f->scanned;
+	FilterStatus status = FILTER_OK;
+	ScanPiece piece;
+
+	switch (scanner_next(&f->scanner, data, f->len - f->scanned, &piece, err))
+	{
+		case SCAN_OK:
+			status = push_piece(f, data, &piece, err);
+			f->scanned += piece.len;
+			break;
+		case SCAN_MORE:
+			break;
+		case SCAN_BLIND:
+			status = FILTER_LOOKBACK;
+			break;
+		case SCAN_BAD:
+			status = FILTER_HALT;
+			break;
+	}
+	return status;
+}
+
+FilterStatus
+filter_push(WalFilter *f, size_t n, ErrInfo *err)
+{
+	FilterStatus status = FILTER_OK;
+
+	f->len += n;
+	while (status == FILTER_OK && f->scanned < f->len)
+		status = step(f, err);
+	if (status == FILTER_HALT)
+		f->fate = FATE_HALTED;
+	if (status != FILTER_LOOKBACK)
+		update_ready(f);
+	return status;
+}

@@ -1,0 +1,87 @@
+/*
+ * filter.h
+ *		WAL in, the same WAL out, with the records of what is out of scope
+ *		replaced by no-ops of the same length.
+ *
+ * The filter owns one buffer.  The caller asks for room, puts the next bytes of
+ * the stream there, has them filtered in place, and takes what is ready:
+ *
+ *		ready_lsn              scan position
+ *		|------ ready --------|--- held back ---|---- room ----|
+ *
+ * Bytes are held back only while the record that they begin has not yet said
+ * what it is about (at most WAL_HEAD_MAX bytes and the page headers between
+ * them); between two records nothing is.
+ *
+ * Every record's CRC is checked.  A record that is longer than what has arrived
+ * is passed on, or blanked, as it comes in; if its CRC turns out wrong at its
+ * end, that end is never delivered, and the standby's own check refuses it.
+ *
+ * Sources: design of the replacement, xlogreader.c and xlogrecovery.c (what
+ * PostgreSQL 15 checks in a record and in the chain of records).
+ */
+#ifndef WAL_FILTER_H
+#define WAL_FILTER_H
+
+#include "base.h"
+
+#include "util/errinfo.h"
+#include "util/lsn.h"
+#include "wal/page.h"
+#include "wal/walscope.h"
+
+typedef struct WalFilter WalFilter;
+
+typedef enum FilterStatus
+{
+	FILTER_OK,
+	FILTER_LOOKBACK, /* what stands at want began before scan_from: start earlier */
+	FILTER_HALT		 /* err says why; no more than what is ready may be sent */
+} FilterStatus;
+
+/* What went through since filter_new; bytes are those of records. */
+typedef struct FilterStats
+{
+	uint64_t kept_records;
+	uint64_t kept_bytes;
+	uint64_t blanked_records;
+	uint64_t blanked_bytes;
+	uint64_t mixed_records; /* kept although a part of what they name is out */
+	Lsn mixed_lsn;			/* the last of them */
+} FilterStats;
+
+/* scope becomes the filter's. */
+WalFilter *filter_new(const WalGeometry *geometry, WalScope *scope);
+void filter_free(WalFilter *filter);
+
+/*
+ * Begin: the next bytes in are those at scan_from, the start of a page; the
+ * first byte out is that at want >= scan_from.  What lies between is only looked
+ * at, to know the record that want may be in the middle of.
+ */
+void filter_start(WalFilter *filter, Lsn scan_from, Lsn want);
+
+/*
+ * Use another scope, which becomes the filter's, from the next record on that
+ * begins at or behind the want of filter_start.
+ */
+void filter_set_scope(WalFilter *filter, WalScope *scope);
+
+/* The scope that has been set last, whether it is in use yet or not. */
+const WalScope *filter_scope(const WalFilter *filter);
+
+/* Where the next bytes go: at least n bytes of room.  *lsn is theirs. */
+uint8_t *filter_room(WalFilter *filter, size_t n, Lsn *lsn);
+
+/* n bytes have been put there. */
+MUST_CHECK FilterStatus filter_push(WalFilter *filter, size_t n, ErrInfo *err);
+
+/* What may be sent: *n bytes (maybe 0) that begin at *lsn. */
+const uint8_t *filter_ready(const WalFilter *filter, size_t *n, Lsn *lsn);
+
+/* The first n of them have been. */
+void filter_consume(WalFilter *filter, size_t n);
+
+const FilterStats *filter_stats(const WalFilter *filter);
+
+#endif /* WAL_FILTER_H */
