@@ -1,0 +1,76 @@
+/*
+ * check.c
+ *		What one setting alone cannot show to be wrong.  See check.h.
+ */
+#include "base.h"
+
+#include <string.h>
+
+#include "conf/check.h"
+
+static bool
+check_rule(const Config *config, size_t i, ErrInfo *err)
+{
+	const Rule *rule = &config->rules[i];
+
+	for (size_t j = 0; j < i; j++)
+	{
+		if (strcmp(config->rules[j].name, rule->name) != 0)
+			continue;
+		errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+			"there is already a rule \"%s\"", rule->name);
+		return errinfo_detail(err, "The first one is in line %d.",
+			config->rules[j].line);
+	}
+	if (rule_has_filter(rule) && config->state_directory[0] == '\0')
+	{
+		errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+			"rule \"%s\" has a filter, but \"state_directory\" is not set",
+			rule->name);
+		return errinfo_hint(err, "What a filter has decided about a database "
+								 "is kept there, so that it survives a restart.");
+	}
+	return true;
+}
+
+bool
+check_config(const Config *config, int *line, ErrInfo *err)
+{
+	*line = 0;
+	if (config->rule_count == 0)
+	{
+		errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR, "there are no rules");
+		return errinfo_hint(err, "Without a rule nobody can connect.  To serve "
+								 "everybody on loopback: rules = ( { name = "
+								 "\"everything\"; auth = \"trust\"; } );");
+	}
+	for (size_t i = 0; i < config->rule_count; i++)
+	{
+		*line = config->rules[i].line;
+		if (!check_rule(config, i, err))
+			return false;
+	}
+	return true;
+}
+
+void
+config_warnings(const Config *config,
+	void (*warn)(const ErrInfo *warning, void *arg), void *arg)
+{
+	for (size_t i = 0; i < config->rule_count; i++)
+	{
+		const Rule *rule = &config->rules[i];
+		ErrInfo warning;
+
+		if (!rule_has_filter(rule) || rule->application_name == NULL ||
+			rule->user != NULL || rule->source_count > 0)
+			continue;
+		errinfo_set(&warning, SQLSTATE_CONFIG_FILE_ERROR,
+			"the filter of rule \"%s\" rests on \"application_name\" alone",
+			rule->name);
+		errinfo_detail(&warning, "A client chooses that name itself, so it can "
+								 "also choose another rule.");
+		errinfo_hint(&warning, "Match on \"user\" or \"source\" as well.");
+		warn(&warning, arg);
+	}
+}

@@ -1,0 +1,512 @@
+/*
+ * option.c
+ *		The one table of options, and how a value is read and written.
+ *
+ * Everything that becomes a setting passes through option_set as text: the
+ * defaults below, the values of the file, the numbers that libconfig has read
+ * already.  So there is one place that knows units and ranges.
+ *
+ * Names and base units are those of PostgreSQL wherever it has the setting.
+ */
+#include "base.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conninfo.h"
+#include "conf/table.h"
+#include "util/mem.h"
+
+#define KILO INT64_C(1024)
+#define MEGA (KILO * 1024)
+#define GIGA (MEGA * 1024)
+#define TERA (GIGA * 1024)
+
+#define SECOND INT64_C(1000)
+#define MINUTE (SECOND * 60)
+#define HOUR (MINUTE * 60)
+#define DAY (HOUR * 24)
+
+/* Fits an int in milliseconds, and reads well. */
+#define TIME_MAX (24 * DAY)
+
+/* Time is read in microseconds, so that every unit is a whole number. */
+#define US_PER_MS 1000
+
+typedef struct Unit
+{
+	const char *name;
+	int64_t factor;
+} Unit;
+
+/* Largest first: option_format takes the first that divides the value. */
+static const Unit byte_units[] = {
+	{"TB", TERA}, {"GB", GIGA}, {"MB", MEGA}, {"kB", KILO}, {"B", 1}, {NULL, 0}};
+
+static const Unit time_units[] = {
+	{"d", DAY * US_PER_MS}, {"h", HOUR * US_PER_MS}, {"min", MINUTE * US_PER_MS},
+	{"s", SECOND * US_PER_MS}, {"ms", US_PER_MS}, {"us", 1}, {NULL, 0}};
+
+static bool check_database(const char *value, ErrInfo *err);
+
+static const Option options[] = {
+	{.name = "listen_addresses",
+		.type = OPTION_STRING,
+		.preset = "localhost",
+		.restart = true,
+		.offset = offsetof(Config, listen_addresses),
+		.help = "Host names or addresses to listen on, separated by commas; "
+				"* is all, empty is none."},
+	{.name = "port",
+		.type = OPTION_INT,
+		.preset = "5433",
+		.min = 1,
+		.max = 65535,
+		.restart = true,
+		.offset = offsetof(Config, port),
+		.help = "TCP port, and the number in the names of Unix sockets."},
+	{.name = "unix_socket_directories",
+		.type = OPTION_STRING,
+		.preset = "",
+		.restart = true,
+		.offset = offsetof(Config, unix_socket_directories),
+		.help = "Directories to make Unix sockets in, separated by commas; "
+				"empty is none."},
+	{.name = "unix_socket_permissions",
+		.type = OPTION_MODE,
+		.preset = "0777",
+		.min = 0,
+		.max = 0777,
+		.restart = true,
+		.offset = offsetof(Config, unix_socket_permissions),
+		.help = "Access permissions of the Unix sockets, in octal."},
+	{.name = "max_connections",
+		.type = OPTION_INT,
+		.preset = "100",
+		.min = 1,
+		.max = 10000,
+		.restart = true,
+		.offset = offsetof(Config, max_connections),
+		.help = "Most clients that are served at the same time."},
+	{.name = "spare_workers",
+		.type = OPTION_INT,
+		.preset = "2",
+		.min = 1,
+		.max = 1000,
+		.offset = offsetof(Config, spare_workers),
+		.help = "Worker processes that are kept waiting for the next client."},
+	{.name = "authentication_timeout",
+		.type = OPTION_TIME,
+		.unit = "s",
+		.preset = "60s",
+		.min = 1 * SECOND,
+		.max = 10 * MINUTE,
+		.offset = offsetof(Config, authentication_timeout_ms),
+		.help = "Longest time from a client's connect to its being let in."},
+	{.name = "wal_sender_timeout",
+		.type = OPTION_TIME,
+		.unit = "ms",
+		.preset = "60s",
+		.min = 0,
+		.max = TIME_MAX,
+		.offset = offsetof(Config, wal_sender_timeout_ms),
+		.help = "A standby that has been silent for so long is disconnected; "
+				"0 is never."},
+	{.name = "ring_size",
+		.type = OPTION_BYTES,
+		.unit = "B",
+		.preset = "64MB",
+		.min = 1 * MEGA,
+		.max = 64 * GIGA,
+		.restart = true,
+		.offset = offsetof(Config, ring_size),
+		.help = "Shared memory for the latest WAL, from which all standbys are "
+				"served."},
+	{.name = "state_directory",
+		.type = OPTION_STRING,
+		.preset = "",
+		.restart = true,
+		.offset = offsetof(Config, state_directory),
+		.help = "Directory for what must outlive a restart; needed as soon as "
+				"a rule has a filter."},
+	{.name = "pid_file",
+		.type = OPTION_STRING,
+		.preset = "",
+		.restart = true,
+		.offset = offsetof(Config, pid_file),
+		.help = "File for the process id; empty is walbouncer.pid in "
+				"state_directory, if that is set."},
+	{.name = "user",
+		.type = OPTION_STRING,
+		.preset = "",
+		.restart = true,
+		.offset = offsetof(Config, user),
+		.help = "User of the operating system to become when started as root."},
+	{.name = "shutdown_timeout",
+		.type = OPTION_TIME,
+		.unit = "s",
+		.preset = "10s",
+		.min = 0,
+		.max = 1 * HOUR,
+		.offset = offsetof(Config, shutdown_timeout_ms),
+		.help = "Time that standbys have to take what is left at a smart stop, "
+				"before the stop becomes a fast one."},
+	{.name = "log_min_messages",
+		.type = OPTION_LEVEL,
+		.preset = "log",
+		.offset = offsetof(Config, log_min_messages),
+		.help = "Messages below this level are not logged."},
+	{.name = "upstream.conninfo",
+		.type = OPTION_STRING,
+		.preset = "",
+		.offset = offsetof(Config, upstream_conninfo),
+		.check = conninfo_check,
+		.help = "How to connect to the upstream: a libpq connection string or "
+				"URI."},
+	{.name = "upstream.catalog_database",
+		.type = OPTION_STRING,
+		.preset = "postgres",
+		.offset = offsetof(Config, upstream_catalog_database),
+		.check = check_database,
+		.help = "Database of the upstream in which the names in filters are "
+				"looked up."},
+	{.name = "wal_receiver_timeout",
+		.type = OPTION_TIME,
+		.unit = "ms",
+		.preset = "60s",
+		.min = 0,
+		.max = TIME_MAX,
+		.offset = offsetof(Config, wal_receiver_timeout_ms),
+		.help = "An upstream that has been silent for so long is given up and "
+				"connected to anew; 0 is never."},
+	{.name = "wal_receiver_status_interval",
+		.type = OPTION_TIME,
+		.unit = "s",
+		.preset = "10s",
+		.min = 0,
+		.max = TIME_MAX,
+		.offset = offsetof(Config, wal_receiver_status_interval_ms),
+		.help = "Longest time between two status reports to the upstream; "
+				"0 is only when it asks."},
+	{.name = "wal_retrieve_retry_interval",
+		.type = OPTION_TIME,
+		.unit = "ms",
+		.preset = "5s",
+		.min = 1,
+		.max = TIME_MAX,
+		.offset = offsetof(Config, wal_retrieve_retry_interval_ms),
+		.help = "Longest pause between two attempts to reach the upstream."},
+};
+
+static const char *const reserved_databases[] = {"template0", "template1", NULL};
+static const char *const reserved_tablespaces[] = {"pg_default", "pg_global", NULL};
+
+#define LIST(member, other, reserved_names)     \
+	{.name = "filter." #member,                       \
+		.type = RULE_KEY_LIST,                        \
+		.offset = offsetof(Rule, filter.member),      \
+		.rival_offset = offsetof(Rule, filter.other), \
+		.rival = "filter." #other,                    \
+		.reserved = reserved_names}
+
+static const RuleKey rule_keys[] = {
+	{.name = "name", .type = RULE_KEY_LABEL, .offset = offsetof(Rule, name)},
+	{.name = "match.user", .type = RULE_KEY_NAME, .offset = offsetof(Rule, user)},
+	{.name = "match.application_name",
+		.type = RULE_KEY_NAME,
+		.offset = offsetof(Rule, application_name)},
+	{.name = "match.source", .type = RULE_KEY_SOURCES},
+	{.name = "auth", .type = RULE_KEY_AUTH, .offset = offsetof(Rule, auth)},
+	{.name = "allow_remote_trust",
+		.type = RULE_KEY_BOOL,
+		.offset = offsetof(Rule, allow_remote_trust)},
+	LIST(include_databases, exclude_databases, NULL),
+	LIST(exclude_databases, include_databases, reserved_databases),
+	LIST(include_tablespaces, exclude_tablespaces, NULL),
+	LIST(exclude_tablespaces, include_tablespaces,
+		reserved_tablespaces),
+};
+
+#undef LIST
+
+const Option *
+option_at(size_t i)
+{
+	return i < lengthof(options) ? &options[i] : NULL;
+}
+
+const Option *
+option_find(const char *name)
+{
+	for (size_t i = 0; i < lengthof(options); i++)
+	{
+		if (strcmp(options[i].name, name) == 0)
+			return &options[i];
+	}
+	return NULL;
+}
+
+const char *
+option_name(const Option *opt)
+{
+	return opt->name;
+}
+
+bool
+option_needs_restart(const Option *opt)
+{
+	return opt->restart;
+}
+
+const RuleKey *
+rule_key_at(size_t i)
+{
+	return i < lengthof(rule_keys) ? &rule_keys[i] : NULL;
+}
+
+const RuleKey *
+rule_key_find(const char *name)
+{
+	for (size_t i = 0; i < lengthof(rule_keys); i++)
+	{
+		if (strcmp(rule_keys[i].name, name) == 0)
+			return &rule_keys[i];
+	}
+	return NULL;
+}
+
+static const Unit *
+unit_find(const Unit *units, const char *name)
+{
+	for (; units->name != NULL; units++)
+	{
+		if (strcmp(units->name, name) == 0)
+			return units;
+	}
+	return NULL;
+}
+
+/* A number in what struct Config stores, as text. */
+static char *
+number_format(const Option *opt, int64_t value)
+{
+	const Unit *u;
+
+	switch (opt->type)
+	{
+		case OPTION_MODE:
+			return mem_asprintf("%04o", (unsigned) value);
+		case OPTION_BYTES:
+			u = byte_units;
+			break;
+		case OPTION_TIME:
+			u = time_units;
+			value *= US_PER_MS;
+			break;
+		default:
+			return mem_asprintf("%" PRId64, value);
+	}
+	if (value == 0)
+		return mem_strdup("0");
+	while (value % u->factor != 0)
+		u++;
+	return mem_asprintf("%" PRId64 "%s", value / u->factor, u->name);
+}
+
+char *
+option_format(const Option *opt, const Config *config)
+{
+	const void *at = (const char *) config + opt->offset;
+
+	switch (opt->type)
+	{
+		case OPTION_STRING:
+			return mem_strdup(*(char *const *) at);
+		case OPTION_LEVEL:
+			return mem_strdup(log_level_name(*(const LogLevel *) at));
+		case OPTION_BYTES:
+			return number_format(opt, *(const int64_t *) at);
+		default:
+			return number_format(opt, *(const int *) at);
+	}
+}
+
+char *
+option_format_range(const Option *opt)
+{
+	char *min;
+	char *max;
+	char *range;
+
+	switch (opt->type)
+	{
+		case OPTION_STRING:
+			return mem_strdup("");
+		case OPTION_LEVEL:
+			return mem_asprintf("%s .. %s", log_level_name(LOG_DEBUG3),
+				log_level_name(LOG_PANIC));
+		default:
+			break;
+	}
+	min = number_format(opt, opt->min);
+	max = number_format(opt, opt->max);
+	range = mem_asprintf("%s .. %s", min, max);
+	free(min);
+	free(max);
+	return range;
+}
+
+static const char *
+skip_space(const char *p)
+{
+	while (*p == ' ' || *p == '\t')
+		p++;
+	return p;
+}
+
+static bool
+fail_syntax(const Option *opt, const char *text, const char *hint, ErrInfo *err)
+{
+	errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+		"invalid value for \"%s\": \"%s\"", opt->name, text);
+	return errinfo_hint(err, "%s", hint);
+}
+
+static bool
+fail_range(const Option *opt, const char *text, ErrInfo *err)
+{
+	char *min = number_format(opt, opt->min);
+	char *max = number_format(opt, opt->max);
+
+	errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+		"\"%s\" must be from %s to %s, not \"%s\"", opt->name, min, max, text);
+	free(min);
+	free(max);
+	return false;
+}
+
+/*
+ * A whole number in front of an optional unit, times that unit.  What does not
+ * fit is INT64_MAX or INT64_MIN, which no range contains.
+ */
+static bool
+parse_number(const Option *opt, const char *text, int base, const Unit *units,
+	const char *hint, int64_t *value, ErrInfo *err)
+{
+	const char *p = skip_space(text);
+	const char *unit_name = opt->unit;
+	char *end;
+	char word[8];
+	const Unit *unit;
+	size_t len;
+	long long n;
+
+	if (!isdigit((unsigned char) (p[0] == '-' ? p[1] : p[0])))
+		return fail_syntax(opt, text, hint, err);
+	n = strtoll(p, &end, base); /* saturates */
+	p = skip_space(end);
+	len = strcspn(p, " \t");
+	if (*skip_space(p + len) != '\0' || len >= sizeof(word) ||
+		(len > 0 && units == NULL))
+		return fail_syntax(opt, text, hint, err);
+	if (units != NULL)
+	{
+		if (len > 0)
+		{
+			memcpy(word, p, len);
+			word[len] = '\0';
+			unit_name = word;
+		}
+		unit = unit_find(units, unit_name);
+		if (unit == NULL)
+			return fail_syntax(opt, text, hint, err);
+		if (__builtin_mul_overflow(n, unit->factor, &n))
+			n = n < 0 ? LLONG_MIN : LLONG_MAX;
+	}
+	*value = n;
+	return true;
+}
+
+static bool
+set_number(const Option *opt, void *at, const char *text, ErrInfo *err)
+{
+	int64_t value;
+	bool ok;
+
+	switch (opt->type)
+	{
+		case OPTION_BYTES:
+			ok = parse_number(opt, text, 10, byte_units,
+				"Valid units are \"B\", \"kB\", \"MB\", \"GB\" and \"TB\".",
+				&value, err);
+			break;
+		case OPTION_TIME:
+			ok = parse_number(opt, text, 10, time_units,
+				"Valid units are \"us\", \"ms\", \"s\", \"min\", \"h\" and "
+				"\"d\".",
+				&value, err);
+			/* Up, because nothing but 0 may become 0, which means never. */
+			if (ok)
+				value = value / US_PER_MS + (value % US_PER_MS > 0);
+			break;
+		case OPTION_MODE:
+			ok = parse_number(opt, text, 8, NULL,
+				"Write an octal number, such as 0770.", &value, err);
+			break;
+		default:
+			ok = parse_number(opt, text, 10, NULL, "Write a whole number.",
+				&value, err);
+			break;
+	}
+	if (!ok)
+		return false;
+	if (value < opt->min || value > opt->max)
+		return fail_range(opt, text, err);
+	if (opt->type == OPTION_BYTES)
+		*(int64_t *) at = value;
+	else
+		*(int *) at = (int) value;
+	return true;
+}
+
+bool
+option_set(const Option *opt, Config *config, const char *text, ErrInfo *err)
+{
+	void *at = (char *) config + opt->offset;
+
+	switch (opt->type)
+	{
+		case OPTION_STRING:
+			if (opt->check != NULL && !opt->check(text, err))
+				return false;
+			free(*(char **) at);
+			*(char **) at = mem_strdup(text);
+			return true;
+		case OPTION_LEVEL:
+			if (!log_level_parse(text, at))
+				return fail_syntax(opt, text,
+					"Valid levels are \"debug3\", \"debug2\", \"debug1\", "
+					"\"info\", \"log\", \"warning\", \"error\", \"fatal\" and "
+					"\"panic\".",
+					err);
+			return true;
+		default:
+			return set_number(opt, at, text, err);
+	}
+}
+
+static bool
+check_database(const char *value, ErrInfo *err)
+{
+	if (value[0] == '\0')
+		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+			"\"upstream.catalog_database\" must not be empty");
+	if (strlen(value) > NAME_LEN_MAX)
+		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+			"\"upstream.catalog_database\" is longer than %d bytes",
+			NAME_LEN_MAX);
+	return true;
+}

@@ -1,0 +1,24 @@
+/*
+ * conninfo.h
+ *		The upstream's connection settings, taken apart and put together by
+ *		libpq itself.
+ */
+#ifndef CONF_CONNINFO_H
+#define CONF_CONNINFO_H
+
+#include "base.h"
+
+#include "util/errinfo.h"
+
+/* Whether libpq can read it: "key=value ..." or a URI. */
+MUST_CHECK bool conninfo_check(const char *conninfo, ErrInfo *err);
+
+/*
+ * The settings as "key='value' ...", malloc'd, without "replication", which is
+ * ours to set.  host (not NULL) replaces host and hostaddr, port (not 0)
+ * replaces port.  NULL, and err filled, if libpq cannot read conninfo.
+ */
+MUST_CHECK char *conninfo_rewrite(const char *conninfo, const char *host,
+	int port, ErrInfo *err);
+
+#endif /* CONF_CONNINFO_H */
