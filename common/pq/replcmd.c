@@ -71,6 +71,7 @@ static bool parse_nothing(Parser *p, ReplCommand *out);
 static bool parse_setting(Parser *p, ReplCommand *out);
 static bool parse_history(Parser *p, ReplCommand *out);
 static bool parse_start(Parser *p, ReplCommand *out);
+static bool parse_slot(Parser *p, ReplCommand *out);
 static bool skip_arguments(Parser *p, ReplCommand *out);
 
 static const struct
@@ -87,13 +88,13 @@ static const struct
 	[KEYWORD_START_REPLICATION] = {"START_REPLICATION", REPLCMD_START_PHYSICAL,
 		parse_start},
 	[KEYWORD_CREATE_REPLICATION_SLOT] = {"CREATE_REPLICATION_SLOT",
-		REPLCMD_CREATE_SLOT, skip_arguments},
+		REPLCMD_CREATE_SLOT, parse_slot},
 	[KEYWORD_DROP_REPLICATION_SLOT] = {"DROP_REPLICATION_SLOT",
-		REPLCMD_DROP_SLOT, skip_arguments},
+		REPLCMD_DROP_SLOT, parse_slot},
 	[KEYWORD_READ_REPLICATION_SLOT] = {"READ_REPLICATION_SLOT",
-		REPLCMD_READ_SLOT, skip_arguments},
+		REPLCMD_READ_SLOT, parse_slot},
 	[KEYWORD_ALTER_REPLICATION_SLOT] = {"ALTER_REPLICATION_SLOT",
-		REPLCMD_ALTER_SLOT, skip_arguments},
+		REPLCMD_ALTER_SLOT, parse_slot},
 	[KEYWORD_BASE_BACKUP] = {"BASE_BACKUP", REPLCMD_BASE_BACKUP,
 		skip_arguments},
 	[KEYWORD_UPLOAD_MANIFEST] = {"UPLOAD_MANIFEST", REPLCMD_UPLOAD_MANIFEST,
@@ -189,15 +190,22 @@ parse_nothing(Parser *p UNUSED, ReplCommand *out UNUSED)
 	return true;
 }
 
-/* For a command that is not served: the slot's name, if that comes first. */
+/* For a command that is not served. */
 static bool
-skip_arguments(Parser *p, ReplCommand *out)
+skip_arguments(Parser *p, ReplCommand *out UNUSED)
 {
-	if (p->token.kind == TOKEN_NAME)
-		memcpy(out->slot, p->token.name, sizeof(out->slot));
 	p->rest = "";
 	parser_advance(p);
 	return true;
+}
+
+/* The same, but for the slot that the refusal may name. */
+static bool
+parse_slot(Parser *p, ReplCommand *out)
+{
+	if (p->token.kind == TOKEN_NAME)
+		memcpy(out->slot, p->token.name, sizeof(out->slot));
+	return skip_arguments(p, out);
 }
 
 /* name, or name.name for the setting of an extension */
@@ -260,9 +268,7 @@ parse_start(Parser *p, ReplCommand *out)
 		if (parser_at(p, KEYWORD_LOGICAL))
 		{
 			out->kind = REPLCMD_START_LOGICAL;
-			p->rest = "";
-			parser_advance(p);
-			return true;
+			return skip_arguments(p, out);
 		}
 	}
 	if (parser_at(p, KEYWORD_PHYSICAL))
