@@ -101,7 +101,7 @@ log_level_parse(const char *name, LogLevel *level)
 }
 
 /* Append; what does not fit is cut (one byte stays free for the newline). */
-static void
+static void PRINTF_LIKE(2, 0)
 line_vadd(Line *line, const char *fmt, va_list ap)
 {
 	size_t room = sizeof(line->text) - 1 - line->len;
@@ -165,7 +165,7 @@ write_all(const char *text, size_t len)
 	}
 }
 
-static void
+static void PRINTF_LIKE(2, 0)
 log_vmsg(LogLevel level, const char *fmt, va_list ap)
 {
 	int save_errno = errno;

@@ -30,7 +30,8 @@ typedef struct BufReader
 static inline BufReader
 buf_reader(const void *data, size_t len)
 {
-	BufReader r = {.data = data, .len = len, .pos = 0};
+	/* Not NULL even for nothing: the cursor is added to it. */
+	BufReader r = {.data = data != NULL ? data : "", .len = len, .pos = 0};
 
 	return r;
 }
