@@ -33,6 +33,9 @@
 /* Fits an int in milliseconds, and reads well. */
 #define TIME_MAX (24 * DAY)
 
+/* Memory is mapped in pages; on no system that we know are they larger. */
+#define PAGE_MULTIPLE (64 * KILO)
+
 /* Time is read in microseconds, so that every unit is a whole number. */
 #define US_PER_MS 1000
 
@@ -466,7 +469,8 @@ set_number(const Option *opt, void *at, const char *text, ErrInfo *err)
 	if (value < opt->min || value > opt->max)
 		return fail_range(opt, text, err);
 	if (opt->type == OPTION_BYTES)
-		*(int64_t *) at = value;
+		*(int64_t *) at =
+			(value + PAGE_MULTIPLE - 1) / PAGE_MULTIPLE * PAGE_MULTIPLE;
 	else
 		*(int *) at = (int) value;
 	return true;

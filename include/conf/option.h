@@ -36,7 +36,7 @@ typedef struct Config
 	int wal_sender_timeout_ms; /* 0: never */
 
 	/* memory and files */
-	int64_t ring_size;	   /* bytes */
+	int64_t ring_size;	   /* bytes, a multiple of 64 kB */
 	char *state_directory; /* "" none; needed as soon as a rule has a filter */
 	char *pid_file;		   /* "" : state_directory/walbouncer.pid, or none */
 	char *user;			   /* to become when started as root; "" none */
