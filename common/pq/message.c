@@ -62,8 +62,8 @@ message_auth_ok(Buf *b)
 }
 
 void
-message_negotiate_version(Buf *b, uint32_t version, const char *const *names,
-	size_t count)
+message_negotiate_version(
+	Buf *b, uint32_t version, const char *const *names, size_t count)
 {
 	size_t start = message_begin(b, MSG_NEGOTIATE_VERSION);
 
@@ -160,7 +160,7 @@ message_row_description(Buf *b, const MessageColumn *cols, size_t count)
 		buf_put_be32(b, cols[i].type_oid);
 		buf_put_be16(b, (uint16_t) cols[i].typlen);
 		buf_put_be32(b, UINT32_MAX); /* type modifier: none */
-		buf_put_be16(b, 0);			 /* text format */
+		buf_put_be16(b, 0);          /* text format */
 	}
 	message_end(b, start);
 }

@@ -52,16 +52,16 @@ typedef struct Token
 	TokenKind kind;
 	const char *at; /* where it is in the text */
 	size_t len;
-	Keyword keyword;			  /* TOKEN_KEYWORD */
+	Keyword keyword;              /* TOKEN_KEYWORD */
 	char name[REPLCMD_NAME_SIZE]; /* TOKEN_NAME: folded, without quotes */
-	uint64_t number;			  /* TOKEN_NUMBER: at most UINT32_MAX + 1 */
-	Lsn lsn;					  /* TOKEN_LSN */
+	uint64_t number;              /* TOKEN_NUMBER: at most UINT32_MAX + 1 */
+	Lsn lsn;                      /* TOKEN_LSN */
 } Token;
 
 typedef struct Parser
 {
 	const char *rest; /* what follows token */
-	Token token;	  /* not consumed yet */
+	Token token;      /* not consumed yet */
 	ErrInfo *err;
 } Parser;
 
@@ -77,7 +77,7 @@ static bool skip_arguments(Parser *p, ReplCommand *out);
 static const struct
 {
 	const char *word;
-	ReplCommandKind kind;	  /* of the command that the word begins */
+	ReplCommandKind kind;     /* of the command that the word begins */
 	ParseArguments arguments; /* NULL: it begins none */
 } keywords[] = {
 	[KEYWORD_IDENTIFY_SYSTEM] = {"IDENTIFY_SYSTEM", REPLCMD_IDENTIFY_SYSTEM,
@@ -306,7 +306,7 @@ static bool
 is_name_start(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-		(c & 0x80) != 0;
+		   (c & 0x80) != 0;
 }
 
 static bool
@@ -352,8 +352,8 @@ scan_number(Token *token)
 	token->kind = TOKEN_NUMBER;
 	while (is_digit(token->at[token->len]))
 	{
-		token->number = token->number * 10 +
-			(uint64_t) (token->at[token->len++] - '0');
+		token->number =
+			token->number * 10 + (uint64_t) (token->at[token->len++] - '0');
 		token->number = Min(token->number, too_big);
 	}
 }
@@ -441,9 +441,9 @@ parser_advance(Parser *p)
 		scan_quoted(token);
 	else
 	{
-		token->kind = *token->at == ';' ? TOKEN_SEMICOLON
-			: *token->at == '.'			? TOKEN_DOT
-										: TOKEN_OTHER;
+		token->kind = *token->at == ';'   ? TOKEN_SEMICOLON
+					  : *token->at == '.' ? TOKEN_DOT
+										  : TOKEN_OTHER;
 		token->len = 1;
 	}
 	p->rest = token->at + token->len;

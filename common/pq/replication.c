@@ -86,8 +86,8 @@ decode_status(BufReader *r, ReplicationReply *reply)
 {
 	reply->kind = REPLICATION_STATUS;
 	return buf_get_be64(r, &reply->write) && buf_get_be64(r, &reply->flush) &&
-		buf_get_be64(r, &reply->apply) && get_time(r, &reply->time) &&
-		get_flag(r, &reply->reply_requested) && buf_left(r) == 0;
+		   buf_get_be64(r, &reply->apply) && get_time(r, &reply->time) &&
+		   get_flag(r, &reply->reply_requested) && buf_left(r) == 0;
 }
 
 static bool
@@ -95,14 +95,14 @@ decode_feedback(BufReader *r, ReplicationReply *reply)
 {
 	reply->kind = REPLICATION_FEEDBACK;
 	return get_time(r, &reply->time) && buf_get_be32(r, &reply->xmin) &&
-		buf_get_be32(r, &reply->xmin_epoch) &&
-		buf_get_be32(r, &reply->catalog_xmin) &&
-		buf_get_be32(r, &reply->catalog_xmin_epoch) && buf_left(r) == 0;
+		   buf_get_be32(r, &reply->xmin_epoch) &&
+		   buf_get_be32(r, &reply->catalog_xmin) &&
+		   buf_get_be32(r, &reply->catalog_xmin_epoch) && buf_left(r) == 0;
 }
 
 bool
-replication_decode_client(const uint8_t *body, size_t len,
-	ReplicationReply *out, ErrInfo *err)
+replication_decode_client(
+	const uint8_t *body, size_t len, ReplicationReply *out, ErrInfo *err)
 {
 	BufReader r = buf_reader(body, len);
 	ReplicationReply reply = {.time = 0};
@@ -167,12 +167,12 @@ decode_keepalive(BufReader *r, ReplicationWal *wal)
 {
 	wal->kind = REPLICATION_KEEPALIVE;
 	return buf_get_be64(r, &wal->end) && get_time(r, &wal->time) &&
-		get_flag(r, &wal->reply_requested) && buf_left(r) == 0;
+		   get_flag(r, &wal->reply_requested) && buf_left(r) == 0;
 }
 
 bool
-replication_decode_server(const uint8_t *body, size_t len, ReplicationWal *out,
-	ErrInfo *err)
+replication_decode_server(
+	const uint8_t *body, size_t len, ReplicationWal *out, ErrInfo *err)
 {
 	BufReader r = buf_reader(body, len);
 	ReplicationWal wal = {.start = InvalidLsn};

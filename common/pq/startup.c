@@ -65,8 +65,8 @@ static const struct
 static bool check_length(uint32_t length, ErrInfo *err);
 static bool check_code(uint32_t code, uint32_t length, ErrInfo *err);
 static bool parse_cancel(BufReader *r, StartupPacket *out, ErrInfo *err);
-static bool parse_session(BufReader *r, uint32_t code, StartupPacket *out,
-	ErrInfo *err);
+static bool parse_session(
+	BufReader *r, uint32_t code, StartupPacket *out, ErrInfo *err);
 
 FrameStatus
 startup_parse(const uint8_t *data, size_t len, StartupPacket *out, size_t *used,
@@ -163,7 +163,7 @@ check_code(uint32_t code, uint32_t length, ErrInfo *err)
 		return true;
 	return errinfo_set(err, SQLSTATE_PROTOCOL_VIOLATION,
 		"invalid length of %s request: %" PRIu32,
-		code == CODE_SSL	 ? "SSL"
+		code == CODE_SSL      ? "SSL"
 		: code == CODE_GSSENC ? "GSSAPI encryption"
 							  : "cancel",
 		length);
@@ -174,12 +174,12 @@ parse_cancel(BufReader *r, StartupPacket *out, ErrInfo *err)
 {
 	out->kind = STARTUP_CANCEL;
 	if (!buf_get_be32(r, &out->cancel_pid))
-		return errinfo_set(err, SQLSTATE_PROTOCOL_VIOLATION,
-			"invalid cancel request");
+		return errinfo_set(
+			err, SQLSTATE_PROTOCOL_VIOLATION, "invalid cancel request");
 	out->cancel_key_len = buf_left(r);
 	if (!buf_get_bytes(r, out->cancel_key_len, &out->cancel_key))
-		return errinfo_set(err, SQLSTATE_PROTOCOL_VIOLATION,
-			"invalid cancel request");
+		return errinfo_set(
+			err, SQLSTATE_PROTOCOL_VIOLATION, "invalid cancel request");
 	return true;
 }
 
@@ -194,8 +194,8 @@ choose_version(uint32_t requested)
 }
 
 static bool
-parse_replication(const char *value, StartupReplication *replication,
-	ErrInfo *err)
+parse_replication(
+	const char *value, StartupReplication *replication, ErrInfo *err)
 {
 	size_t len = strlen(value);
 
@@ -219,8 +219,8 @@ parse_replication(const char *value, StartupReplication *replication,
 }
 
 static bool
-set_parameter(StartupPacket *out, const char *name, const char *value,
-	ErrInfo *err)
+set_parameter(
+	StartupPacket *out, const char *name, const char *value, ErrInfo *err)
 {
 	if (strcmp(name, "replication") == 0)
 		return parse_replication(value, &out->replication, err);
@@ -280,8 +280,7 @@ parse_session(BufReader *r, uint32_t code, StartupPacket *out, ErrInfo *err)
 			"no PostgreSQL user name specified in startup packet");
 	if (out->database[0] == '\0')
 		out->database = out->user;
-	out->negotiate =
-		out->version != out->requested || out->extension_count > 0;
+	out->negotiate = out->version != out->requested || out->extension_count > 0;
 	return true;
 
 bad_layout:

@@ -46,7 +46,7 @@ typedef struct Frame
 {
 	uint8_t type;
 	const uint8_t *body; /* points into the caller's memory */
-	size_t len;			 /* of body */
+	size_t len;          /* of body */
 } Frame;
 
 typedef enum FrameStatus
@@ -75,7 +75,7 @@ MUST_CHECK FrameStatus frame_parse(const uint8_t *data, size_t len,
  * The text of a Query message: its body must be one string and the zero byte
  * that ends it, else false and 08P01.  *text points into the frame's memory.
  */
-MUST_CHECK bool frame_query_text(const Frame *frame, const char **text,
-	ErrInfo *err);
+MUST_CHECK bool frame_query_text(
+	const Frame *frame, const char **text, ErrInfo *err);
 
 #endif /* PQ_FRAME_H */

@@ -43,12 +43,12 @@ void message_auth_ok(Buf *b);
  * version is the full number that the server is going to speak; names are the
  * protocol extensions that it does not know.
  */
-void message_negotiate_version(Buf *b, uint32_t version,
-	const char *const *names, size_t count);
+void message_negotiate_version(
+	Buf *b, uint32_t version, const char *const *names, size_t count);
 void message_parameter_status(Buf *b, const char *name, const char *value);
 /* The key is 4 bytes in protocol 3.0, 4 to 256 in 3.2. */
-void message_backend_key(Buf *b, uint32_t pid, const uint8_t *key,
-	size_t key_len);
+void message_backend_key(
+	Buf *b, uint32_t pid, const uint8_t *key, size_t key_len);
 /* status: 'I' idle, 'T' in a transaction, 'E' in a failed one. */
 void message_ready(Buf *b, char status);
 

@@ -29,14 +29,14 @@ typedef enum ReplCommandKind
 	REPLCMD_EMPTY, /* nothing but blanks and ';' */
 	REPLCMD_SQL,   /* the first word begins no replication command */
 	REPLCMD_IDENTIFY_SYSTEM,
-	REPLCMD_SHOW,			  /* setting */
+	REPLCMD_SHOW,             /* setting */
 	REPLCMD_TIMELINE_HISTORY, /* tli */
-	REPLCMD_START_PHYSICAL,	  /* slot, start, tli */
-	REPLCMD_START_LOGICAL,	  /* slot */
-	REPLCMD_CREATE_SLOT,	  /* slot */
-	REPLCMD_DROP_SLOT,		  /* slot */
-	REPLCMD_READ_SLOT,		  /* slot */
-	REPLCMD_ALTER_SLOT,		  /* slot */
+	REPLCMD_START_PHYSICAL,   /* slot, start, tli */
+	REPLCMD_START_LOGICAL,    /* slot */
+	REPLCMD_CREATE_SLOT,      /* slot */
+	REPLCMD_DROP_SLOT,        /* slot */
+	REPLCMD_READ_SLOT,        /* slot */
+	REPLCMD_ALTER_SLOT,       /* slot */
 	REPLCMD_BASE_BACKUP,
 	REPLCMD_UPLOAD_MANIFEST
 } ReplCommandKind;

@@ -90,8 +90,8 @@ void message_keepalive(Buf *b, Lsn end, int64_t now, bool reply_requested);
  * length; anything else, and any other kind, is false and 08P01, *out
  * untouched.  The fields of the other kind are zero.
  */
-MUST_CHECK bool replication_decode_client(const uint8_t *body, size_t len,
-	ReplicationReply *out, ErrInfo *err);
+MUST_CHECK bool replication_decode_client(
+	const uint8_t *body, size_t len, ReplicationReply *out, ErrInfo *err);
 
 /* Append the body (34 or 25 bytes) of what the kind says, for PQputCopyData. */
 void replication_encode_client(Buf *b, const ReplicationReply *reply);
@@ -100,7 +100,7 @@ void replication_encode_client(Buf *b, const ReplicationReply *reply);
  * Read the body of a CopyData message from the upstream, as PQgetCopyData
  * returns it.  Errors as above.  A 'w' without a byte of WAL is valid.
  */
-MUST_CHECK bool replication_decode_server(const uint8_t *body, size_t len,
-	ReplicationWal *out, ErrInfo *err);
+MUST_CHECK bool replication_decode_server(
+	const uint8_t *body, size_t len, ReplicationWal *out, ErrInfo *err);
 
 #endif /* PQ_REPLICATION_H */

@@ -41,9 +41,9 @@ typedef enum StartupKind
 /* What the parameter "replication" asks for. */
 typedef enum StartupReplication
 {
-	STARTUP_REPLICATION_NONE, /* absent, or a false boolean: ordinary SQL */
+	STARTUP_REPLICATION_NONE,     /* absent, or a false boolean: ordinary SQL */
 	STARTUP_REPLICATION_PHYSICAL, /* a true boolean */
-	STARTUP_REPLICATION_LOGICAL /* "database" */
+	STARTUP_REPLICATION_LOGICAL   /* "database" */
 } StartupReplication;
 
 /* All pointers are into the packet; all strings end with a zero byte. */
@@ -69,10 +69,10 @@ typedef struct StartupPacket
 	size_t extension_count;
 
 	StartupReplication replication;
-	const char *user;			  /* never NULL or empty */
-	const char *database;		  /* the user's name if the client gave none */
+	const char *user;             /* never NULL or empty */
+	const char *database;         /* the user's name if the client gave none */
 	const char *application_name; /* "" if the client gave none */
-	const char *options;		  /* "" if the client gave none */
+	const char *options;          /* "" if the client gave none */
 } StartupPacket;
 
 /*

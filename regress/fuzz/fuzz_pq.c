@@ -88,7 +88,7 @@ fuzz_frames(const uint8_t *data, size_t len)
 	size_t used;
 
 	while (frame_parse(data, len, FRAME_SMALL_MAX, &frame, &used, &err) ==
-		FRAME_OK)
+		   FRAME_OK)
 	{
 		const char *text;
 		ReplicationReply reply;
@@ -97,7 +97,8 @@ fuzz_frames(const uint8_t *data, size_t len)
 		if (frame.type == FRAME_QUERY && frame_query_text(&frame, &text, &err))
 			fuzz_command(text);
 		else if (frame.type == FRAME_COPY_DATA &&
-			!replication_decode_client(frame.body, frame.len, &reply, &err))
+				 !replication_decode_client(
+					 frame.body, frame.len, &reply, &err))
 			must(strcmp(err.sqlstate, SQLSTATE_PROTOCOL_VIOLATION) == 0);
 		data += used;
 		len -= used;

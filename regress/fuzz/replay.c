@@ -115,8 +115,8 @@ main(int argc, char **argv)
 		/* A folder without files would be a test that tests nothing. */
 		bool ok = replay(argv[i], &count) && count > 0;
 
-		printf("%sok %d - %s: %zu inputs\n", ok ? "" : "not ",
-			i - first + 1, argv[i], count);
+		printf("%sok %d - %s: %zu inputs\n", ok ? "" : "not ", i - first + 1,
+			argv[i], count);
 		fflush(stdout);
 		if (!ok)
 			status = EXIT_FAILURE;

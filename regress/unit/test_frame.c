@@ -13,13 +13,13 @@
 #include "pq/frame.h"
 
 static const uint8_t query[] = {
-	'Q',				/* type */
+	'Q',                    /* type */
 	0x00, 0x00, 0x00, 0x0D, /* length: itself (4) and the string (9) */
 	'S', 'E', 'L', 'E', 'C', 'T', ' ', '1', 0x00, /* the string */
 };
 
 static const uint8_t copy_done[] = {
-	'c',				/* type */
+	'c',                    /* type */
 	0x00, 0x00, 0x00, 0x04, /* length: no body */
 };
 
@@ -30,8 +30,8 @@ a_message_is_taken_whole(void **state UNUSED)
 	ErrInfo err;
 	size_t used;
 
-	assert_int_equal(frame_parse(query, sizeof(query), FRAME_SMALL_MAX, &frame,
-						 &used, &err),
+	assert_int_equal(
+		frame_parse(query, sizeof(query), FRAME_SMALL_MAX, &frame, &used, &err),
 		FRAME_OK);
 	assert_int_equal(frame.type, FRAME_QUERY);
 	assert_ptr_equal(frame.body, query + 5);
@@ -64,8 +64,8 @@ the_next_message_is_left_alone(void **state UNUSED)
 
 	memcpy(both, query, sizeof(query));
 	memcpy(both + sizeof(query), copy_done, sizeof(copy_done));
-	assert_int_equal(frame_parse(both, sizeof(both), FRAME_SMALL_MAX, &frame,
-						 &used, &err),
+	assert_int_equal(
+		frame_parse(both, sizeof(both), FRAME_SMALL_MAX, &frame, &used, &err),
 		FRAME_OK);
 	assert_int_equal(used, sizeof(query));
 	assert_int_equal(frame_parse(both + used, sizeof(both) - used,
@@ -125,8 +125,8 @@ a_bad_length_is_found_with_the_fifth_byte(void **state UNUSED)
 		assert_int_equal(
 			frame_parse(data, 5, rows[i].max_body, &frame, &used, &err),
 			rows[i].want);
-		assert_string_equal(err.sqlstate,
-			rows[i].want == FRAME_BAD ? "08P01" : "");
+		assert_string_equal(
+			err.sqlstate, rows[i].want == FRAME_BAD ? "08P01" : "");
 		free(data);
 	}
 }
@@ -140,11 +140,9 @@ query_text_is_one_terminated_string(void **state UNUSED)
 		size_t len;
 		const char *want; /* NULL: an error */
 	} rows[] = {
-		{"SHOW x", 7, "SHOW x"},
-		{"", 1, ""},
-		{"", 0, NULL},
-		{"SHOW x", 6, NULL},	/* no terminator */
-		{"SHOW\0x", 7, NULL},	/* bytes after it */
+		{"SHOW x", 7, "SHOW x"}, {"", 1, ""}, {"", 0, NULL},
+		{"SHOW x", 6, NULL},   /* no terminator */
+		{"SHOW\0x", 7, NULL},  /* bytes after it */
 		{"SHOW x\0", 8, NULL}, /* two of them */
 	};
 

@@ -18,13 +18,13 @@
 #define MAX 4096
 
 /* The buffer holds exactly the bytes of the literal; it is freed. */
-#define assert_bytes(b, literal) \
-	do \
-	{ \
-		assert_false((b)->failed); \
-		assert_int_equal((b)->len, sizeof(literal) - 1); \
-		assert_memory_equal((b)->data, literal, sizeof(literal) - 1); \
-		buf_clear(b); \
+#define assert_bytes(b, literal)                                               \
+	do                                                                         \
+	{                                                                          \
+		assert_false((b)->failed);                                             \
+		assert_int_equal((b)->len, sizeof(literal) - 1);                       \
+		assert_memory_equal((b)->data, literal, sizeof(literal) - 1);          \
+		buf_clear(b);                                                          \
 	} while (0)
 
 static Buf
@@ -42,10 +42,9 @@ authentication_ok(void **state UNUSED)
 	Buf b = buffer();
 
 	message_auth_ok(&b);
-	assert_bytes(&b,
-		"R"
-		"\x00\x00\x00\x08"	/* length */
-		"\x00\x00\x00\x00"); /* 0: successful */
+	assert_bytes(&b, "R"
+					 "\x00\x00\x00\x08"   /* length */
+					 "\x00\x00\x00\x00"); /* 0: successful */
 }
 
 static void
@@ -55,20 +54,18 @@ negotiate_protocol_version(void **state UNUSED)
 	Buf b = buffer();
 
 	message_negotiate_version(&b, 0x00030000, names, 2);
-	assert_bytes(&b,
-		"v"
-		"\x00\x00\x00\x1E"	/* length */
-		"\x00\x03\x00\x00"	/* the version that is spoken */
-		"\x00\x00\x00\x02"	/* names that are not known */
-		"_pq_.one\0"
-		"_pq_.two\0");
+	assert_bytes(&b, "v"
+					 "\x00\x00\x00\x1E" /* length */
+					 "\x00\x03\x00\x00" /* the version that is spoken */
+					 "\x00\x00\x00\x02" /* names that are not known */
+					 "_pq_.one\0"
+					 "_pq_.two\0");
 
 	message_negotiate_version(&b, 0x00030002, NULL, 0);
-	assert_bytes(&b,
-		"v"
-		"\x00\x00\x00\x0C"
-		"\x00\x03\x00\x02"
-		"\x00\x00\x00\x00");
+	assert_bytes(&b, "v"
+					 "\x00\x00\x00\x0C"
+					 "\x00\x03\x00\x02"
+					 "\x00\x00\x00\x00");
 }
 
 static void
@@ -77,11 +74,10 @@ parameter_status(void **state UNUSED)
 	Buf b = buffer();
 
 	message_parameter_status(&b, "integer_datetimes", "on");
-	assert_bytes(&b,
-		"S"
-		"\x00\x00\x00\x19" /* length: 4 + 18 + 3 */
-		"integer_datetimes\0"
-		"on\0");
+	assert_bytes(&b, "S"
+					 "\x00\x00\x00\x19" /* length: 4 + 18 + 3 */
+					 "integer_datetimes\0"
+					 "on\0");
 }
 
 static void
@@ -91,18 +87,16 @@ backend_key_data(void **state UNUSED)
 	Buf b = buffer();
 
 	message_backend_key(&b, 0x1234, key, 4);
-	assert_bytes(&b,
-		"K"
-		"\x00\x00\x00\x0C" /* length */
-		"\x00\x00\x12\x34" /* process id */
-		"\xDE\xAD\xBE\xEF");
+	assert_bytes(&b, "K"
+					 "\x00\x00\x00\x0C" /* length */
+					 "\x00\x00\x12\x34" /* process id */
+					 "\xDE\xAD\xBE\xEF");
 
 	message_backend_key(&b, 0x1234, key, 5);
-	assert_bytes(&b,
-		"K"
-		"\x00\x00\x00\x0D"
-		"\x00\x00\x12\x34"
-		"\xDE\xAD\xBE\xEF\x01");
+	assert_bytes(&b, "K"
+					 "\x00\x00\x00\x0D"
+					 "\x00\x00\x12\x34"
+					 "\xDE\xAD\xBE\xEF\x01");
 }
 
 static void
@@ -111,10 +105,9 @@ ready_for_query(void **state UNUSED)
 	Buf b = buffer();
 
 	message_ready(&b, 'I');
-	assert_bytes(&b,
-		"Z"
-		"\x00\x00\x00\x05" /* length */
-		"I");			   /* idle */
+	assert_bytes(&b, "Z"
+					 "\x00\x00\x00\x05" /* length */
+					 "I");              /* idle */
 }
 
 static void
@@ -125,28 +118,26 @@ error_response(void **state UNUSED)
 
 	errinfo_set(&err, SQLSTATE_SYNTAX_ERROR, "no");
 	message_error(&b, "ERROR", &err);
-	assert_bytes(&b,
-		"E"
-		"\x00\x00\x00\x1E" /* length: 4 + 7 + 7 + 7 + 4 + 1 */
-		"SERROR\0"		   /* severity */
-		"VERROR\0"		   /* the same, never translated */
-		"C42601\0"		   /* SQLSTATE */
-		"Mno\0"			   /* message */
-		"\0");			   /* no more fields */
+	assert_bytes(&b, "E"
+					 "\x00\x00\x00\x1E" /* length: 4 + 7 + 7 + 7 + 4 + 1 */
+					 "SERROR\0"         /* severity */
+					 "VERROR\0"         /* the same, never translated */
+					 "C42601\0"         /* SQLSTATE */
+					 "Mno\0"            /* message */
+					 "\0");             /* no more fields */
 
 	errinfo_detail(&err, "D.");
 	errinfo_hint(&err, "H.");
 	message_error(&b, "FATAL", &err);
-	assert_bytes(&b,
-		"E"
-		"\x00\x00\x00\x26"
-		"SFATAL\0"
-		"VFATAL\0"
-		"C42601\0"
-		"Mno\0"
-		"DD.\0" /* detail */
-		"HH.\0" /* hint */
-		"\0");
+	assert_bytes(&b, "E"
+					 "\x00\x00\x00\x26"
+					 "SFATAL\0"
+					 "VFATAL\0"
+					 "C42601\0"
+					 "Mno\0"
+					 "DD.\0" /* detail */
+					 "HH.\0" /* hint */
+					 "\0");
 }
 
 static void
@@ -168,14 +159,13 @@ notice_response(void **state UNUSED)
 
 	errinfo_set(&err, "", "hm");
 	message_notice(&b, "WARNING", &err);
-	assert_bytes(&b,
-		"N"
-		"\x00\x00\x00\x22" /* length: 4 + 9 + 9 + 7 + 4 + 1 */
-		"SWARNING\0"
-		"VWARNING\0"
-		"C00000\0"
-		"Mhm\0"
-		"\0");
+	assert_bytes(&b, "N"
+					 "\x00\x00\x00\x22" /* length: 4 + 9 + 9 + 7 + 4 + 1 */
+					 "SWARNING\0"
+					 "VWARNING\0"
+					 "C00000\0"
+					 "Mhm\0"
+					 "\0");
 }
 
 static void
@@ -188,24 +178,23 @@ row_description(void **state UNUSED)
 	Buf b = buffer();
 
 	message_row_description(&b, cols, 2);
-	assert_bytes(&b,
-		"T"
-		"\x00\x00\x00\x30"	/* length: 4 + 2 + 4 + 18 + 2 + 18 */
-		"\x00\x02"			/* columns */
-		"tli\0"				/* name */
-		"\x00\x00\x00\x00"	/* of no table */
-		"\x00\x00"			/* and no column of it */
-		"\x00\x00\x00\x14"	/* type: int8, 20 */
-		"\x00\x08"			/* its size */
-		"\xFF\xFF\xFF\xFF"	/* type modifier */
-		"\x00\x00"			/* text format */
-		"s\0"
-		"\x00\x00\x00\x00"
-		"\x00\x00"
-		"\x00\x00\x00\x19"	/* text, 25 */
-		"\xFF\xFF"			/* of any size */
-		"\xFF\xFF\xFF\xFF"
-		"\x00\x00");
+	assert_bytes(&b, "T"
+					 "\x00\x00\x00\x30" /* length: 4 + 2 + 4 + 18 + 2 + 18 */
+					 "\x00\x02"         /* columns */
+					 "tli\0"            /* name */
+					 "\x00\x00\x00\x00" /* of no table */
+					 "\x00\x00"         /* and no column of it */
+					 "\x00\x00\x00\x14" /* type: int8, 20 */
+					 "\x00\x08"         /* its size */
+					 "\xFF\xFF\xFF\xFF" /* type modifier */
+					 "\x00\x00"         /* text format */
+					 "s\0"
+					 "\x00\x00\x00\x00"
+					 "\x00\x00"
+					 "\x00\x00\x00\x19" /* text, 25 */
+					 "\xFF\xFF"         /* of any size */
+					 "\xFF\xFF\xFF\xFF"
+					 "\x00\x00");
 }
 
 static void
@@ -220,16 +209,15 @@ data_row(void **state UNUSED)
 	Buf b = buffer();
 
 	message_data_row(&b, vals, 4);
-	assert_bytes(&b,
-		"D"
-		"\x00\x00\x00\x21"	/* length: 4 + 2 + 13 + 4 + 4 + 6 */
-		"\x00\x04"			/* values */
-		"\x00\x00\x00\x09"
-		"0/3000000"
-		"\xFF\xFF\xFF\xFF"	/* -1: NULL */
-		"\x00\x00\x00\x00"	/* an empty string is none */
-		"\x00\x00\x00\x02"
-		"\x00\xFF");		/* a value may hold any byte */
+	assert_bytes(&b, "D"
+					 "\x00\x00\x00\x21" /* length: 4 + 2 + 13 + 4 + 4 + 6 */
+					 "\x00\x04"         /* values */
+					 "\x00\x00\x00\x09"
+					 "0/3000000"
+					 "\xFF\xFF\xFF\xFF" /* -1: NULL */
+					 "\x00\x00\x00\x00" /* an empty string is none */
+					 "\x00\x00\x00\x02"
+					 "\x00\xFF"); /* a value may hold any byte */
 }
 
 static void
@@ -244,11 +232,10 @@ the_rest(void **state UNUSED)
 	message_copy_done(&b);
 	assert_bytes(&b, "c\x00\x00\x00\x04");
 	message_copy_both(&b);
-	assert_bytes(&b,
-		"W"
-		"\x00\x00\x00\x07" /* length */
-		"\x00"			   /* format */
-		"\x00\x00");	   /* columns */
+	assert_bytes(&b, "W"
+					 "\x00\x00\x00\x07" /* length */
+					 "\x00"             /* format */
+					 "\x00\x00");       /* columns */
 }
 
 /* All the messages of a session's start, read back by the other half. */
@@ -269,8 +256,8 @@ messages_in_a_row(void **state UNUSED)
 		ErrInfo err;
 		size_t used;
 
-		assert_int_equal(frame_parse(b.data + pos, b.len - pos, MAX, &frame,
-							 &used, &err),
+		assert_int_equal(
+			frame_parse(b.data + pos, b.len - pos, MAX, &frame, &used, &err),
 			FRAME_OK);
 		assert_int_equal(frame.type, types[i]);
 		pos += used;
@@ -285,7 +272,7 @@ a_message_that_does_not_fit_leaves_no_half(void **state UNUSED)
 	Buf b;
 
 	buf_init(&b, 16);
-	message_auth_ok(&b); /* 9 bytes */
+	message_auth_ok(&b);                  /* 9 bytes */
 	message_command_complete(&b, "SHOW"); /* 10 */
 	assert_true(b.failed);
 	assert_int_equal(b.len, 9);

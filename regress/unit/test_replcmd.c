@@ -12,7 +12,8 @@
 #include "mutate.h"
 #include "pq/replcmd.h"
 
-#define NAME_63 "a23456789012345678901234567890123456789012345678901234567890123"
+#define NAME_63                                                                \
+	"a23456789012345678901234567890123456789012345678901234567890123"
 
 static void
 commands(void **state UNUSED)
@@ -47,8 +48,7 @@ commands(void **state UNUSED)
 		{"SHOW data_directory_mode",
 			{.kind = REPLCMD_SHOW, .setting = "data_directory_mode"}},
 		{"SHOW DateStyle;", {.kind = REPLCMD_SHOW, .setting = "datestyle"}},
-		{"SHOW\"DateStyle\"",
-			{.kind = REPLCMD_SHOW, .setting = "DateStyle"}},
+		{"SHOW\"DateStyle\"", {.kind = REPLCMD_SHOW, .setting = "DateStyle"}},
 		{"SHOW auth_delay . Milliseconds",
 			{.kind = REPLCMD_SHOW, .setting = "auth_delay.milliseconds"}},
 		{"SHOW " NAME_63 "." NAME_63,
@@ -58,19 +58,21 @@ commands(void **state UNUSED)
 		{"TIMELINE_HISTORY 2", {.kind = REPLCMD_TIMELINE_HISTORY, .tli = 2}},
 		{"TIMELINE_HISTORY 4294967295;",
 			{.kind = REPLCMD_TIMELINE_HISTORY, .tli = UINT32_MAX}},
-		{"TIMELINE_HISTORY 007",
-			{.kind = REPLCMD_TIMELINE_HISTORY, .tli = 7}},
+		{"TIMELINE_HISTORY 007", {.kind = REPLCMD_TIMELINE_HISTORY, .tli = 7}},
 
 		/* walreceiver */
 		{"START_REPLICATION 0/3000000 TIMELINE 1",
 			{.kind = REPLCMD_START_PHYSICAL, .start = 0x3000000, .tli = 1}},
 		{"START_REPLICATION SLOT \"berlin\" 16/B374D848 TIMELINE 3",
-			{.kind = REPLCMD_START_PHYSICAL, .slot = "berlin",
-				.start = UINT64_C(0x16B374D848), .tli = 3}},
+			{.kind = REPLCMD_START_PHYSICAL,
+				.slot = "berlin",
+				.start = UINT64_C(0x16B374D848),
+				.tli = 3}},
 		{"START_REPLICATION PHYSICAL ffffffff/FFFFFFFF",
 			{.kind = REPLCMD_START_PHYSICAL, .start = UINT64_MAX}},
 		{"START_REPLICATION SLOT Berlin PHYSICAL a/b;",
-			{.kind = REPLCMD_START_PHYSICAL, .slot = "berlin",
+			{.kind = REPLCMD_START_PHYSICAL,
+				.slot = "berlin",
 				.start = UINT64_C(0xA0000000B)}},
 		{"START_REPLICATION SLOT \"a \"\"b\"\"\" 0/0",
 			{.kind = REPLCMD_START_PHYSICAL, .slot = "a \"b\""}},
@@ -94,12 +96,10 @@ commands(void **state UNUSED)
 		{"CREATE_REPLICATION_SLOT \"pg_walreceiver_1\" TEMPORARY PHYSICAL "
 		 "( RESERVE_WAL)",
 			{.kind = REPLCMD_CREATE_SLOT, .slot = "pg_walreceiver_1"}},
-		{"CREATE_REPLICATION_SLOT",
-			{.kind = REPLCMD_CREATE_SLOT}},
+		{"CREATE_REPLICATION_SLOT", {.kind = REPLCMD_CREATE_SLOT}},
 		{"DROP_REPLICATION_SLOT s WAIT",
 			{.kind = REPLCMD_DROP_SLOT, .slot = "s"}},
-		{"READ_REPLICATION_SLOT s",
-			{.kind = REPLCMD_READ_SLOT, .slot = "s"}},
+		{"READ_REPLICATION_SLOT s", {.kind = REPLCMD_READ_SLOT, .slot = "s"}},
 		{"ALTER_REPLICATION_SLOT s (FAILOVER true)",
 			{.kind = REPLCMD_ALTER_SLOT, .slot = "s"}},
 		{"BASE_BACKUP ( LABEL 'pg_basebackup base backup',  PROGRESS,  "
@@ -114,7 +114,8 @@ commands(void **state UNUSED)
 	for (size_t i = 0; i < lengthof(rows); i++)
 	{
 		const ReplCommand *want = &rows[i].want;
-		char *text = (char *) exact_copy(rows[i].text, strlen(rows[i].text) + 1);
+		char *text =
+			(char *) exact_copy(rows[i].text, strlen(rows[i].text) + 1);
 		ReplCommand got;
 		ErrInfo err = {.sqlstate = ""};
 
@@ -191,7 +192,8 @@ errors(void **state UNUSED)
 
 	for (size_t i = 0; i < lengthof(rows); i++)
 	{
-		char *text = (char *) exact_copy(rows[i].text, strlen(rows[i].text) + 1);
+		char *text =
+			(char *) exact_copy(rows[i].text, strlen(rows[i].text) + 1);
 		ReplCommand got = {.tli = 77};
 		ErrInfo err;
 

@@ -24,7 +24,7 @@ static const char status[] = "r"
 
 static const char feedback[] = "h"
 							   "\x00\x02\xC0\x2D\x00\x00\x00\x05" /* time */
-							   "\x00\x00\x03\xE8"  /* xmin */
+							   "\x00\x00\x03\xE8"                 /* xmin */
 							   "\x00\x00\x00\x01"  /* its epoch */
 							   "\x00\x00\x03\xE7"  /* catalog xmin */
 							   "\x00\x00\x00\x02"; /* its epoch */
@@ -48,14 +48,14 @@ header_of_a_wal_message(void **state UNUSED)
 	static const char want[] = "d"
 							   "\x00\x00\x00\x21" /* length: 4 + 25 + 4 */
 							   "w"
-							   "\x00\x00\x00\x01\x00\x00\x00\x00" /* start */
-							   "\x00\x00\x00\x01\x02\x00\x00\x00" /* end */
+							   "\x00\x00\x00\x01\x00\x00\x00\x00"  /* start */
+							   "\x00\x00\x00\x01\x02\x00\x00\x00"  /* end */
 							   "\x00\x02\xC0\x2D\x00\x00\x00\x05"; /* time */
 	uint8_t out[REPLICATION_WAL_HEADER_SIZE];
 
 	assert_int_equal(sizeof(want) - 1, REPLICATION_WAL_HEADER_SIZE);
-	replication_wal_header(out, 4, UINT64_C(0x100000000),
-		UINT64_C(0x102000000), NOW);
+	replication_wal_header(
+		out, 4, UINT64_C(0x100000000), UINT64_C(0x102000000), NOW);
 	assert_memory_equal(out, want, sizeof(out));
 
 	/* The largest message: 4 + 25 + 131072. */
@@ -194,8 +194,8 @@ our_wal_reads_as_the_upstreams(void **state UNUSED)
 	size_t used;
 
 	replication_wal_header(message, 3, 0x1000, 0x2000, -1);
-	assert_int_equal(frame_parse(message, sizeof(message), 100, &frame, &used,
-						 &err),
+	assert_int_equal(
+		frame_parse(message, sizeof(message), 100, &frame, &used, &err),
 		FRAME_OK);
 	assert_int_equal(frame.type, FRAME_COPY_DATA);
 	assert_int_equal(used, sizeof(message));
@@ -274,8 +274,8 @@ other_kinds_are_refused(void **state UNUSED)
 		ReplicationWal wal;
 		ErrInfo err;
 
-		if (!replication_decode_client(body, kind == 'h' ? 25 : 34, &reply,
-				&err))
+		if (!replication_decode_client(
+				body, kind == 'h' ? 25 : 34, &reply, &err))
 			assert_string_equal(err.sqlstate, "08P01");
 		else
 			assert_true(kind == 'r' || kind == 'h');

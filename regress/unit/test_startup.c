@@ -17,26 +17,26 @@
 /* A string literal's bytes, without the terminator that C adds. */
 #define BYTES(literal) (const uint8_t *) (literal), sizeof(literal) - 1
 
-static const char ssl_request[] = "\x00\x00\x00\x08" /* length */
-								  "\x04\xD2\x16\x2F"; /* 1234, 5679 */
-static const char gssenc_request[] = "\x00\x00\x00\x08" /* length */
+static const char ssl_request[] = "\x00\x00\x00\x08"     /* length */
+								  "\x04\xD2\x16\x2F";    /* 1234, 5679 */
+static const char gssenc_request[] = "\x00\x00\x00\x08"  /* length */
 									 "\x04\xD2\x16\x30"; /* 1234, 5680 */
-static const char cancel_request[] = "\x00\x00\x00\x10" /* length */
-									 "\x04\xD2\x16\x2E" /* 1234, 5678 */
-									 "\x00\x00\x12\x34" /* process id */
+static const char cancel_request[] = "\x00\x00\x00\x10"  /* length */
+									 "\x04\xD2\x16\x2E"  /* 1234, 5678 */
+									 "\x00\x00\x12\x34"  /* process id */
 									 "\xDE\xAD\xBE\xEF"; /* key */
 /* What a standby's walreceiver sends. */
-static const char session[] = "\x00\x00\x00\x53"	/* length */
-							  "\x00\x03\x00\x00"	/* protocol 3.0 */
-							  "user\0"				/* 5 */
-							  "berlin\0"			/* 7 */
-							  "database\0"			/* 9 */
-							  "replication\0"		/* 12 */
-							  "replication\0"		/* 12 */
-							  "true\0"				/* 5 */
-							  "application_name\0"	/* 17 */
-							  "walrcv\0"			/* 7 */
-							  "\0";					/* no more names */
+static const char session[] = "\x00\x00\x00\x53"   /* length */
+							  "\x00\x03\x00\x00"   /* protocol 3.0 */
+							  "user\0"             /* 5 */
+							  "berlin\0"           /* 7 */
+							  "database\0"         /* 9 */
+							  "replication\0"      /* 12 */
+							  "replication\0"      /* 12 */
+							  "true\0"             /* 5 */
+							  "application_name\0" /* 17 */
+							  "walrcv\0"           /* 7 */
+							  "\0";                /* no more names */
 
 /* Compose a session packet: body is what follows the version. */
 static void
@@ -52,8 +52,8 @@ static void
 compose_replication(Buf *b, const char *value)
 {
 	char body[256];
-	int n = snprintf(body, sizeof(body), "user%cu%creplication%c%s%c", 0, 0, 0,
-		value, 0);
+	int n = snprintf(
+		body, sizeof(body), "user%cu%creplication%c%s%c", 0, 0, 0, value, 0);
 
 	body[n++] = '\0';
 	compose(b, PROTOCOL_3_0, body, (size_t) n);
@@ -77,12 +77,12 @@ requests_for_encryption(void **state UNUSED)
 	ErrInfo err;
 	size_t used;
 
-	assert_int_equal(startup_parse(BYTES(ssl_request), &packet, &used, &err),
-		FRAME_OK);
+	assert_int_equal(
+		startup_parse(BYTES(ssl_request), &packet, &used, &err), FRAME_OK);
 	assert_int_equal(packet.kind, STARTUP_SSL);
 	assert_int_equal(used, 8);
-	assert_int_equal(startup_parse(BYTES(gssenc_request), &packet, &used, &err),
-		FRAME_OK);
+	assert_int_equal(
+		startup_parse(BYTES(gssenc_request), &packet, &used, &err), FRAME_OK);
 	assert_int_equal(packet.kind, STARTUP_GSSENC);
 	assert_int_equal(used, 8);
 }
@@ -107,8 +107,8 @@ a_cancel_request_with_a_short_key(void **state UNUSED)
 	ErrInfo err;
 	size_t used;
 
-	assert_int_equal(startup_parse(BYTES(cancel_request), &packet, &used, &err),
-		FRAME_OK);
+	assert_int_equal(
+		startup_parse(BYTES(cancel_request), &packet, &used, &err), FRAME_OK);
 	assert_int_equal(packet.kind, STARTUP_CANCEL);
 	assert_int_equal(packet.cancel_pid, 0x1234);
 	assert_int_equal(packet.cancel_key_len, 4);
@@ -145,8 +145,8 @@ a_cancel_key_has_4_to_256_bytes(void **state UNUSED)
 		/* Too short or too long is known before the key is there. */
 		assert_int_equal(startup_parse(data, 8, &packet, &used, &err),
 			rows[i].want == FRAME_OK ? FRAME_MORE : FRAME_BAD);
-		assert_int_equal(startup_parse(data, len, &packet, &used, &err),
-			rows[i].want);
+		assert_int_equal(
+			startup_parse(data, len, &packet, &used, &err), rows[i].want);
 		if (rows[i].want == FRAME_OK)
 			assert_int_equal(packet.cancel_key_len, rows[i].key_len);
 	}
@@ -159,8 +159,8 @@ a_standby_says_who_it_is(void **state UNUSED)
 	ErrInfo err;
 	size_t used;
 
-	assert_int_equal(startup_parse(BYTES(session), &packet, &used, &err),
-		FRAME_OK);
+	assert_int_equal(
+		startup_parse(BYTES(session), &packet, &used, &err), FRAME_OK);
 	assert_int_equal(used, 0x53);
 	assert_int_equal(packet.kind, STARTUP_SESSION);
 	assert_int_equal(packet.requested, 0x00030000);
@@ -197,8 +197,8 @@ every_beginning_asks_for_more(void **state UNUSED)
 			ErrInfo err;
 			size_t used = 77;
 
-			assert_int_equal(startup_parse(data, len, &packet, &used, &err),
-				FRAME_MORE);
+			assert_int_equal(
+				startup_parse(data, len, &packet, &used, &err), FRAME_MORE);
 			assert_int_equal(packet.cancel_pid, 5);
 			assert_int_equal(used, 77);
 			free(data);
@@ -218,8 +218,8 @@ every_shorter_packet_is_an_error(void **state UNUSED)
 		size_t used;
 
 		store_be32(data, len);
-		assert_int_equal(startup_parse(data, len, &packet, &used, &err),
-			FRAME_BAD);
+		assert_int_equal(
+			startup_parse(data, len, &packet, &used, &err), FRAME_BAD);
 		assert_string_equal(err.sqlstate, "08P01");
 		free(data);
 	}
@@ -232,7 +232,7 @@ a_bad_beginning_is_found_early(void **state UNUSED)
 	{
 		const char *name;
 		const char *bytes;
-		size_t len;		/* where it is found */
+		size_t len;       /* where it is found */
 		const char *want; /* part of the message */
 		const char *sqlstate;
 	} rows[] = {
@@ -328,9 +328,7 @@ a_session_needs_a_user(void **state UNUSED)
 		const char *body;
 		size_t len;
 	} rows[] = {
-		{"", 1},
-		{"user\0\0", 7},
-		{"database\0d\0", 12},
+		{"", 1}, {"user\0\0", 7}, {"database\0d\0", 12},
 		{"user\0u\0user\0\0", 14}, /* the last one counts */
 	};
 
@@ -355,7 +353,8 @@ what_is_not_given_has_a_default(void **state UNUSED)
 	Buf b;
 
 	compose(&b, PROTOCOL_3_0,
-		(const char *) BYTES("user\0u\0client_encoding\0UTF8\0DateStyle\0ISO\0\0"));
+		(const char *) BYTES(
+			"user\0u\0client_encoding\0UTF8\0DateStyle\0ISO\0\0"));
 	assert_int_equal(parse(&b, &packet, &err), FRAME_OK);
 	assert_string_equal(packet.user, "u");
 	assert_string_equal(packet.database, "u");
@@ -462,7 +461,8 @@ unknown_extensions_are_listed(void **state UNUSED)
 	Buf b;
 
 	compose(&b, PROTOCOL_3_0,
-		(const char *) BYTES("user\0u\0_pq_.one\0on\0_pq_x\0y\0_pq_.two\0\0\0"));
+		(const char *) BYTES(
+			"user\0u\0_pq_.one\0on\0_pq_x\0y\0_pq_.two\0\0\0"));
 	assert_int_equal(parse(&b, &packet, &err), FRAME_OK);
 	assert_true(packet.negotiate);
 	assert_int_equal(packet.version, PROTOCOL_3_0);
@@ -476,7 +476,7 @@ static void
 extensions_are_bounded(void **state UNUSED)
 {
 	for (size_t count = STARTUP_MAX_EXTENSIONS;
-		count <= STARTUP_MAX_EXTENSIONS + 1; count++)
+		 count <= STARTUP_MAX_EXTENSIONS + 1; count++)
 	{
 		StartupPacket packet;
 		ErrInfo err;
@@ -518,8 +518,8 @@ what_follows_a_packet_is_left_alone(void **state UNUSED)
 
 	memcpy(both, ssl_request, 8);
 	memcpy(both + 8, session, sizeof(session) - 1);
-	assert_int_equal(startup_parse(both, sizeof(both), &packet, &used, &err),
-		FRAME_OK);
+	assert_int_equal(
+		startup_parse(both, sizeof(both), &packet, &used, &err), FRAME_OK);
 	assert_int_equal(packet.kind, STARTUP_SSL);
 	assert_int_equal(used, 8);
 	assert_int_equal(
