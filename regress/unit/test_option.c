@@ -268,7 +268,7 @@ manual_page_has_every_setting_and_no_other(void **state UNUSED)
 	free(page);
 }
 
-/* The default that the page states: a line ".Pq default ..." behind the item. */
+/* The default that the page states: the line behind the item, ".Pq default ...". */
 static void
 manual_page_states_the_defaults(void **state UNUSED)
 {
@@ -278,11 +278,9 @@ manual_page_states_the_defaults(void **state UNUSED)
 	for (size_t i = 0; (opt = option_at(i)) != NULL; i++)
 	{
 		char *item = mem_asprintf("\n.It Va %s\n", opt->name);
-		char *want = opt->preset[0] != '\0'
-			? mem_asprintf("\n.Pq default Ql %s%s", opt->preset,
-				  opt->restart ? " ; No restart" : "")
-			: mem_asprintf("\n.Pq default empty%s",
-				  opt->restart ? "; restart" : "");
+		char *want = mem_asprintf("\n.Pq %sdefault %s%s",
+			opt->restart ? "restart; " : "",
+			opt->preset[0] != '\0' ? "Ql " : "empty", opt->preset);
 		const char *p = strstr(page, item);
 
 		assert_non_null(p);
