@@ -1,0 +1,73 @@
+# Start and stop: TERM, INT and QUIT; the pid file and its lock; kill -9 of the
+# supervisor leaves nothing after 2 s; a child that dies at once is restarted with
+# back-off; process titles.
+
+use strict;
+use warnings;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+use WalBouncer;
+
+my $primary = new_primary('primary');
+my $wb = WalBouncer->new('wb', upstream => $primary);
+my $pid_file = $wb->dir . '/state/walbouncer.pid';
+
+foreach my $mode (qw(smart fast immediate))
+{
+	$wb->start_streaming;
+	my $rx = $wb->receive("stop_$mode");
+	my @children = $wb->processes;
+	my $begin = time();
+	my $status = $wb->stop($mode);
+
+	ok(defined $status, "$mode: ends");
+	is($status, 0, "$mode: exit status 0") unless $mode eq 'immediate';
+	cmp_ok(time() - $begin, '<', 12, "$mode: soon");
+	ok(poll_until(sub { !grep { -d "/proc/$_" } @children }, 2), "$mode: no child is left");
+	ok(poll_until(sub { !$rx->alive }, 10), "$mode: its client has seen the end");
+	ok(!-e $pid_file, "$mode: no pid file is left");
+}
+
+# titles, and who is who
+$wb->start_streaming;
+my $rx = $wb->receive('rx');
+is(slurp_file($pid_file) =~ /^(\d+)/ ? $1 : '', $wb->pid, 'the pid file names the supervisor');
+like(process_title($wb->pid), qr/^walbouncer: supervisor/, 'title of the supervisor');
+ok($wb->reader, 'title of the reader');
+is(scalar($wb->workers), 1, 'title of the worker');
+ok(poll_until(sub { $wb->spares == 2 }, 10), 'and two spare workers');
+
+# a second one over the same pid file
+my $other = WalBouncer->new('other', upstream => $primary,
+	settings => { pid_file => $pid_file });
+ok(!$other->start(fail_ok => 1), 'a second instance does not start');
+is($other->{status} >> 8, 2, 'and exits with status 2');
+my $pid = $wb->pid;
+like($other->log_content, qr/\Q$pid_file\E.*$pid|$pid.*\Q$pid_file\E/s,
+	'and says who holds the pid file');
+ok($wb->alive && $rx->alive, 'the first one does not mind');
+
+# a reader that dies as soon as it is there
+my %seen;
+my $end = time() + 3;
+while (time() < $end)
+{
+	my $reader = $wb->reader or next;
+	$seen{$reader} = 1;
+	kill 'KILL', $reader;
+}
+cmp_ok(scalar(keys %seen), '<', 15, 'it is restarted with back-off: ' . keys(%seen) . ' times');
+my $offset = $wb->log_offset;
+$wb->wait_for_log(qr/streaming from upstream/, $offset, 'and it comes back');
+ok($rx->alive, 'its client stayed connected');
+
+# a leftover pid file does not matter; children notice the supervisor's death
+my @children = $wb->processes;
+cmp_ok(scalar(@children), '>=', 4, 'children are there');
+$wb->kill9;
+ok(poll_until(sub { !grep { -d "/proc/$_" } @children }, 2), 'kill -9 of the supervisor: nothing is left');
+ok($wb->start, 'and it starts again over its old pid file');
+is($wb->stop('fast'), 0, 'and stops');
+
+done_testing();

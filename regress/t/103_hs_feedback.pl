@@ -1,0 +1,58 @@
+# Hot standby feedback: the oldest xmin of all standbys holds on the primary, and
+# no longer than they are there.
+
+use strict;
+use warnings;
+use Test::More;
+use WalBouncer;
+
+my $primary = new_primary('primary', conf => "wal_receiver_status_interval = 1s\n");
+my $wb = WalBouncer->new('wb', upstream => $primary,
+	settings => { wal_receiver_status_interval => '1s' });
+$wb->start_streaming;
+my ($old, $new) =
+  map { $wb->add_standby($_, conf => "hot_standby_feedback = on\n") } qw(old new);
+
+# a snapshot on the standby, and the xmin that it holds there
+sub snapshot
+{
+	my $standby = shift;
+	my $session = $standby->background_psql('postgres');
+
+	wait_for_replay($primary, $standby);
+	$session->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
+	$session->query_safe('SELECT 1');
+	my $xmin = $session->query_safe(
+		'SELECT backend_xmin FROM pg_stat_activity WHERE pid = pg_backend_pid()');
+	return ($session, $xmin);
+}
+
+sub use_xids
+{
+	$primary->safe_psql('postgres', 'SELECT txid_current()') foreach 1 .. 3;
+}
+
+sub xmin_becomes
+{
+	my ($xmin, $name) = @_;
+	my $what = defined $xmin ? "= '$xmin'" : 'IS NULL';
+	ok($primary->poll_query_until('postgres',
+			"SELECT count(*) = 1 FROM pg_stat_replication WHERE backend_xmin $what"), $name);
+}
+
+use_xids();
+my ($old_session, $old_xmin) = snapshot($old);
+use_xids();
+my ($new_session, $new_xmin) = snapshot($new);
+use_xids();
+cmp_ok($new_xmin, '>', $old_xmin, 'the second snapshot is newer');
+
+xmin_becomes($old_xmin, 'the oldest xmin of two reaches the primary');
+$old_session->quit;
+$old->stop;
+xmin_becomes($new_xmin, 'when its standby leaves the other one counts');
+$new_session->quit;
+$new->stop;
+xmin_becomes(undef, 'when the last one leaves it is cleared');
+
+done_testing();
