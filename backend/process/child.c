@@ -1,0 +1,71 @@
+/*
+ * child.c
+ *		The first steps of every child.  See child.h.
+ */
+#include "base.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "exitcode.h"
+#include "process/child.h"
+#include "process/signals.h"
+#include "process/title.h"
+#include "shm/board.h"
+#include "shm/facts.h"
+#include "shm/published.h"
+#include "util/log.h"
+
+void
+child_begin(const ChildContext *ctx, pid_t parent, const char *role,
+	bool writes_ring)
+{
+	/*
+	 * The kernel kills us with the supervisor, however that dies and whatever
+	 * we are doing, stopped or blocked included.  (It may be gone already.)
+	 */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+		_exit(EXITCODE_STARTUP);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		log_fatal(EXITCODE_STARTUP, "could not give up privileges: %m");
+	/* A signal from the terminal is for the supervisor. */
+	setsid();
+	board_enter(ctx->cell);
+	signals_setup_child();
+	if (writes_ring)
+		ring_keep_writable(ctx->ring);
+	else
+		ring_make_read_only(ctx->ring);
+	facts_enter(writes_ring);
+	published_enter();
+	log_set_role("%s", role);
+	title_set("%s", role);
+}
+
+bool
+child_refresh_config(ChildContext *ctx, Config **previous)
+{
+	ErrInfo err;
+	Config *loaded;
+	uint64_t generation;
+	char *text;
+
+	if (published_generation() == ctx->config_generation)
+		return false;
+	text = published_text(&generation);
+	loaded = config_load(ctx->config_file, text, ctx->overrides, &err);
+	free(text);
+	ctx->config_generation = generation;
+	if (loaded == NULL)
+	{
+		/* The supervisor has loaded this very text. */
+		log_err(LOG_WARNING, &err);
+		return false;
+	}
+	*previous = ctx->config;
+	ctx->config = loaded;
+	log_set_threshold(loaded->log_min_messages);
+	return true;
+}

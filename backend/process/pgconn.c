@@ -1,0 +1,279 @@
+/*
+ * pgconn.c
+ *		Connections to the upstream.  See pgconn.h.
+ */
+#include "base.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "process/pgconn.h"
+#include "util/mem.h"
+#include "util/monotime.h"
+
+#define CONNECT_TIMEOUT "10"
+#define PARAMS_MAX 64
+
+/* libpq's arrays of key words and values; values are borrowed. */
+typedef struct Params
+{
+	const char *keywords[PARAMS_MAX + 1];
+	const char *values[PARAMS_MAX + 1];
+	int count;
+	PQconninfoOption *options; /* owns the values of the conninfo */
+	char *conninfo;
+} Params;
+
+static void
+params_set(Params *p, const char *keyword, const char *value)
+{
+	int i = 0;
+
+	while (i < p->count && strcmp(p->keywords[i], keyword) != 0)
+		i++;
+	if (i == PARAMS_MAX)
+		return;
+	p->keywords[i] = keyword;
+	p->values[i] = value;
+	if (i == p->count)
+		p->count++;
+}
+
+static bool
+params_has(const Params *p, const char *keyword)
+{
+	for (int i = 0; i < p->count; i++)
+	{
+		if (strcmp(p->keywords[i], keyword) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+params_clear(Params *p)
+{
+	PQconninfoFree(p->options);
+	free(p->conninfo);
+}
+
+static bool
+params_build(Params *p, const Config *config, PgConnKind kind,
+	const char *application, bool force_application, const Facts *pin,
+	ErrInfo *err)
+{
+	char *why = NULL;
+
+	memset(p, 0, sizeof(*p));
+	p->conninfo = config_upstream_conninfo(config);
+	p->options = PQconninfoParse(p->conninfo, &why);
+	if (p->options == NULL)
+	{
+		errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+			"invalid upstream.conninfo: %s",
+			why != NULL ? why : "out of memory");
+		PQfreemem(why);
+		free(p->conninfo);
+		return false;
+	}
+	for (PQconninfoOption *o = p->options; o->keyword != NULL; o++)
+	{
+		if (o->val != NULL && o->val[0] != '\0')
+			params_set(p, o->keyword, o->val);
+	}
+	if (pin != NULL && pin->host[0] != '\0')
+	{
+		params_set(p, "host", pin->host);
+		params_set(p, "hostaddr", pin->hostaddr);
+		params_set(p, "port", pin->port);
+	}
+	/* "replication" is what .pgpass calls the database of such a connection */
+	params_set(p, "dbname",
+		kind == PGCONN_REPLICATION ? "replication"
+								   : config->upstream_catalog_database);
+	params_set(
+		p, "replication", kind == PGCONN_REPLICATION ? "true" : "false");
+	params_set(p,
+		force_application ? "application_name" : "fallback_application_name",
+		application);
+	if (!params_has(p, "connect_timeout") &&
+		getenv("PGCONNECT_TIMEOUT") == NULL && !params_has(p, "service"))
+		params_set(p, "connect_timeout", CONNECT_TIMEOUT);
+	return true;
+}
+
+/* Copy src to dst without line ends, which libpq's messages have at their end. */
+static void
+copy_line(char *dst, size_t size, const char *src)
+{
+	size_t len;
+
+	snprintf(dst, size, "%s", src);
+	len = strlen(dst);
+	while (len > 0 && (dst[len - 1] == '\n' || dst[len - 1] == ' '))
+		dst[--len] = '\0';
+	for (char *c = dst; *c != '\0'; c++)
+	{
+		if (*c == '\n' || *c == '\t')
+			*c = ' ';
+	}
+}
+
+void
+pgconn_error(PGconn *conn, const PGresult *result, const char *what,
+	ErrInfo *err)
+{
+	const char *sqlstate = NULL;
+	const char *message = NULL;
+	char text[sizeof(err->message)];
+
+	if (result != NULL)
+	{
+		const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+		const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+
+		sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+		message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+		if (message == NULL)
+			message = PQresultErrorMessage(result);
+		errinfo_clear(err);
+		copy_line(text, sizeof(text), message);
+		errinfo_set(err,
+			sqlstate != NULL ? sqlstate : SQLSTATE_CONNECTION_FAILURE,
+			"%s: %s", what, text[0] != '\0' ? text : "unexpected answer");
+		if (detail != NULL)
+			errinfo_detail(err, "%s", detail);
+		if (hint != NULL)
+			errinfo_hint(err, "%s", hint);
+		return;
+	}
+	copy_line(text, sizeof(text),
+		conn != NULL ? PQerrorMessage(conn) : "out of memory");
+	errinfo_set(err, SQLSTATE_CONNECTION_FAILURE, "%s: %s", what,
+		text[0] != '\0' ? text : "connection lost");
+}
+
+PGconn *
+pgconn_start(const Config *config, PgConnKind kind, const char *application,
+	bool force_application, const Facts *pin, ErrInfo *err)
+{
+	Params p;
+	PGconn *conn;
+
+	if (!params_build(
+			&p, config, kind, application, force_application, pin, err))
+		return NULL;
+	conn = PQconnectStartParams(p.keywords, p.values, 0);
+	params_clear(&p);
+	if (conn == NULL || PQstatus(conn) == CONNECTION_BAD)
+	{
+		pgconn_error(conn, NULL, "could not connect to upstream", err);
+		PQfinish(conn);
+		return NULL;
+	}
+	return conn;
+}
+
+PGconn *
+pgconn_connect(const Config *config, PgConnKind kind, const char *application,
+	bool force_application, const Facts *pin, ErrInfo *err)
+{
+	Params p;
+	PGconn *conn;
+
+	if (!params_build(
+			&p, config, kind, application, force_application, pin, err))
+		return NULL;
+	conn = PQconnectdbParams(p.keywords, p.values, 0);
+	params_clear(&p);
+	if (conn == NULL || PQstatus(conn) != CONNECTION_OK)
+	{
+		pgconn_error(conn, NULL, "could not connect to upstream", err);
+		PQfinish(conn);
+		return NULL;
+	}
+	return conn;
+}
+
+/* Until a result can be fetched without waiting, or the time is up. */
+static bool
+wait_for_result(PGconn *conn, int64_t deadline, ErrInfo *err)
+{
+	while (PQisBusy(conn))
+	{
+		struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
+		int64_t left = deadline - monotime_ms();
+		int unsent = PQflush(conn);
+
+		if (unsent < 0)
+			goto failed;
+		if (unsent > 0)
+			fd.events |= POLLOUT;
+		if (left <= 0)
+			return errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
+				"upstream does not answer");
+		if (poll(&fd, 1, (int) left) < 0 && errno != EINTR)
+			return errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
+				"could not wait for upstream: %m");
+		if ((fd.revents & (POLLIN | POLLERR | POLLHUP)) &&
+			PQconsumeInput(conn) == 0)
+			goto failed;
+	}
+	return true;
+
+failed:
+	pgconn_error(conn, NULL, "lost connection to upstream", err);
+	return false;
+}
+
+PGresult *
+pgconn_exec(PGconn *conn, const char *command, int timeout_ms, ErrInfo *err)
+{
+	int64_t deadline = monotime_ms() + timeout_ms;
+	PGresult *first = NULL;
+
+	if (PQsendQuery(conn, command) == 0)
+	{
+		pgconn_error(conn, NULL, "could not send to upstream", err);
+		return NULL;
+	}
+	for (;;)
+	{
+		PGresult *result;
+
+		if (!wait_for_result(conn, deadline, err))
+			break;
+		result = PQgetResult(conn);
+		if (result == NULL)
+		{
+			if (first != NULL)
+				return first;
+			pgconn_error(conn, NULL, "no answer from upstream", err);
+			return NULL;
+		}
+		switch (PQresultStatus(result))
+		{
+			case PGRES_COPY_BOTH:
+			case PGRES_COPY_OUT:
+				PQclear(first);
+				return result;
+			case PGRES_TUPLES_OK:
+			case PGRES_COMMAND_OK:
+				if (first == NULL)
+					first = result;
+				else
+					PQclear(result);
+				break;
+			default:
+				pgconn_error(conn, result, "upstream", err);
+				PQclear(result);
+				goto failed;
+		}
+	}
+failed:
+	PQclear(first);
+	return NULL;
+}

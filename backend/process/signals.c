@@ -1,0 +1,86 @@
+/*
+ * signals.c
+ *		Signals in the children.  See signals.h.
+ */
+#include "base.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "exitcode.h"
+#include "process/signals.h"
+#include "shm/board.h"
+
+static struct
+{
+	volatile sig_atomic_t stop;
+	volatile sig_atomic_t drain;
+	volatile sig_atomic_t cancel;
+	volatile sig_atomic_t exit_at_once;
+} flags;
+
+static void
+on_signal(int signo)
+{
+	if (signo == SIGQUIT)
+		_exit(EXITCODE_OK);
+	if (signo == SIGINT)
+		flags.cancel = 1;
+	else if (flags.exit_at_once)
+		_exit(EXITCODE_OK);
+	else if (signo == SIGTERM)
+		flags.stop = 1;
+	else
+		flags.drain = 1;
+	board_wake_self();
+}
+
+void
+signals_setup_child(void)
+{
+	static const int handled[] = {SIGTERM, SIGUSR2, SIGINT, SIGQUIT};
+	static const int ignored[] = {SIGHUP, SIGUSR1, SIGPIPE};
+	struct sigaction action = {.sa_flags = SA_RESTART};
+	sigset_t none;
+
+	sigemptyset(&action.sa_mask);
+	action.sa_handler = on_signal;
+	for (size_t i = 0; i < lengthof(handled); i++)
+		sigaction(handled[i], &action, NULL);
+	action.sa_handler = SIG_IGN;
+	for (size_t i = 0; i < lengthof(ignored); i++)
+		sigaction(ignored[i], &action, NULL);
+	action.sa_handler = SIG_DFL;
+	sigaction(SIGCHLD, &action, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+bool
+signals_stop_requested(void)
+{
+	return flags.stop;
+}
+
+bool
+signals_drain_requested(void)
+{
+	return flags.drain;
+}
+
+bool
+signals_take_cancel(void)
+{
+	bool requested = flags.cancel;
+
+	flags.cancel = 0;
+	return requested;
+}
+
+void
+signals_exit_at_once(bool on)
+{
+	flags.exit_at_once = on;
+	if (on && (flags.stop || flags.drain))
+		_exit(EXITCODE_OK);
+}

@@ -1,0 +1,322 @@
+/*
+ * upstream.c
+ *		Get to the upstream, and find out what it is.  See upstream.h.
+ */
+#include "base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "process/pgconn.h"
+#include "reader/upstream.h"
+#include "util/log.h"
+#include "wal/page.h"
+
+#define COMMAND_TIMEOUT_MS 30000
+#define APPLICATION_NAME "walbouncer"
+
+/* What a server reports to its clients: wal-sender's guc.h GUC_REPORT, 13 to 18. */
+static const char *const reported[] = {
+	"application_name",
+	"client_encoding",
+	"DateStyle",
+	"default_transaction_read_only",
+	"in_hot_standby",
+	"integer_datetimes",
+	"IntervalStyle",
+	"is_superuser",
+	"scram_iterations",
+	"search_path",
+	"server_encoding",
+	"server_version",
+	"session_authorization",
+	"standard_conforming_strings",
+	"TimeZone",
+};
+
+/*
+ * What we answer to SHOW: what clients of physical replication ask for.  All are
+ * asked once a connection; those that the upstream does not know are left out.
+ */
+static const char *const shown[] = {
+	"block_size",
+	"cluster_name",
+	"data_checksums",
+	"data_directory_mode",
+	"integer_datetimes",
+	"max_identifier_length",
+	"segment_size",
+	"server_version_num",
+	"ssl",
+	"transaction_read_only",
+	"wal_block_size",
+	"wal_level",
+	"wal_segment_size",
+};
+
+static void
+add_setting(FactsSetting *list, size_t *count, const char *name,
+	const char *value)
+{
+	FactsSetting *s = &list[(*count)++];
+
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	snprintf(s->value, sizeof(s->value), "%s", value);
+}
+
+static void
+learn_parameters(PGconn *conn, Facts *facts)
+{
+	for (size_t i = 0; i < lengthof(reported); i++)
+	{
+		const char *value = PQparameterStatus(conn, reported[i]);
+
+		if (value != NULL)
+			add_setting(facts->parameters, &facts->parameter_count,
+				reported[i], value);
+	}
+}
+
+static bool
+learn_settings(PGconn *conn, Facts *facts, ErrInfo *err)
+{
+	for (size_t i = 0; i < lengthof(shown); i++)
+	{
+		char command[80];
+		PGresult *result;
+
+		snprintf(command, sizeof(command), "SHOW %s", shown[i]);
+		result = pgconn_exec(conn, command, COMMAND_TIMEOUT_MS, err);
+		if (result == NULL &&
+			strcmp(err->sqlstate, SQLSTATE_UNDEFINED_OBJECT) == 0)
+			continue; /* not in this major */
+		if (result == NULL)
+			return false;
+		if (PQntuples(result) == 1)
+			add_setting(facts->settings, &facts->setting_count, shown[i],
+				PQgetvalue(result, 0, 0));
+		PQclear(result);
+	}
+	return true;
+}
+
+/* "16MB" and the like (guc.c, GUC_UNIT_BYTE), or a bare number of bytes. */
+static bool
+parse_size(const char *text, uint32_t *size)
+{
+	static const struct
+	{
+		const char *unit;
+		unsigned shift;
+	} units[] = {{"", 0}, {"B", 0}, {"kB", 10}, {"MB", 20}, {"GB", 30}};
+	char *end;
+	unsigned long long n;
+
+	if (text == NULL)
+		return false;
+	n = strtoull(text, &end, 10);
+	for (size_t i = 0; i < lengthof(units); i++)
+	{
+		if (strcmp(end, units[i].unit) == 0 && n > 0 &&
+			n <= UINT32_MAX >> units[i].shift)
+		{
+			*size = (uint32_t) n << units[i].shift;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+learn_geometry(Facts *facts, ErrInfo *err)
+{
+	const char *segment = facts_setting(facts, "wal_segment_size");
+	const char *block = facts_setting(facts, "wal_block_size");
+	WalGeometry geometry = {0};
+
+	if (!parse_size(segment, &geometry.segment_size) ||
+		!parse_size(block, &geometry.block_size) ||
+		!page_geometry_valid(&geometry))
+		return errinfo_set(err, SQLSTATE_INVALID_PARAMETER_VALUE,
+			"upstream has an impossible wal_segment_size \"%s\" or "
+			"wal_block_size \"%s\"",
+			segment != NULL ? segment : "", block != NULL ? block : "");
+	facts->segment_size = geometry.segment_size;
+	facts->block_size = geometry.block_size;
+	return true;
+}
+
+static bool
+identify_system(PGconn *conn, Facts *facts, Lsn *end, ErrInfo *err)
+{
+	PGresult *result =
+		pgconn_exec(conn, "IDENTIFY_SYSTEM", COMMAND_TIMEOUT_MS, err);
+	bool ok;
+
+	if (result == NULL)
+		return false;
+	ok = PQntuples(result) == 1 && PQnfields(result) >= 3 &&
+		lsn_parse(PQgetvalue(result, 0, 2), end);
+	if (ok)
+	{
+		facts->system_identifier =
+			strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+		facts->tli =
+			(TimeLineId) strtoul(PQgetvalue(result, 0, 1), NULL, 10);
+		ok = facts->system_identifier != 0 && facts->tli != 0;
+	}
+	PQclear(result);
+	return ok ||
+		errinfo_set(err, SQLSTATE_PROTOCOL_VIOLATION,
+			"invalid answer to IDENTIFY_SYSTEM from upstream");
+}
+
+/* The history of the timeline; timeline 1 has none. */
+static bool
+learn_history(PGconn *conn, Facts *facts, ErrInfo *err)
+{
+	char command[40];
+	PGresult *result;
+
+	if (facts->tli == 1)
+		return true;
+	snprintf(command, sizeof(command), "TIMELINE_HISTORY %u", facts->tli);
+	result = pgconn_exec(conn, command, COMMAND_TIMEOUT_MS, err);
+	if (result == NULL)
+		return false;
+	if (PQntuples(result) == 1 && PQnfields(result) == 2 &&
+		PQgetlength(result, 0, 1) <= FACTS_HISTORY_MAX)
+	{
+		facts->history_len = (size_t) PQgetlength(result, 0, 1);
+		memcpy(facts->history, PQgetvalue(result, 0, 1), facts->history_len);
+	}
+	PQclear(result);
+	return true;
+}
+
+/* Where we are, so that workers can go to the same server. */
+static void
+learn_place(PGconn *conn, Facts *facts)
+{
+	const char *host = PQhost(conn);
+	const char *hostaddr = PQhostaddr(conn);
+	const char *port = PQport(conn);
+	bool is_socket = host != NULL && host[0] == '/';
+
+	snprintf(facts->host, sizeof(facts->host), "%s", host != NULL ? host : "");
+	snprintf(facts->hostaddr, sizeof(facts->hostaddr), "%s",
+		hostaddr != NULL && !is_socket ? hostaddr : "");
+	snprintf(facts->port, sizeof(facts->port), "%s", port != NULL ? port : "");
+}
+
+/* The standbys hang on one system, and never go back on timelines. */
+static bool
+check_identity(const Facts *facts, ErrInfo *err)
+{
+	Facts known;
+
+	if (!facts_get(&known))
+		return true;
+	if (known.system_identifier != facts->system_identifier)
+	{
+		errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			"upstream is another database system");
+		errinfo_detail(err,
+			"The standbys are copies of system %" PRIu64
+			", the upstream at %s port %s is system %" PRIu64 ".",
+			known.system_identifier, facts->host, facts->port,
+			facts->system_identifier);
+		return errinfo_hint(
+			err, "Check upstream.conninfo, and restart if this is intended.");
+	}
+	if (known.tli > facts->tli)
+	{
+		errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			"upstream is behind: it is on timeline %u, the standbys may be on "
+			"timeline %u",
+			facts->tli, known.tli);
+		return errinfo_hint(
+			err, "Check upstream.conninfo: is this a former primary?");
+	}
+	return true;
+}
+
+PGconn *
+upstream_connect(const Config *config, Facts *facts, Lsn *end, ErrInfo *err)
+{
+	PGconn *conn = pgconn_connect(
+		config, PGCONN_REPLICATION, APPLICATION_NAME, false, NULL, err);
+
+	if (conn == NULL)
+		return NULL;
+	memset(facts, 0, sizeof(*facts));
+	facts->server_version = PQserverVersion(conn);
+	learn_place(conn, facts);
+	learn_parameters(conn, facts);
+	if (!identify_system(conn, facts, end, err) ||
+		!check_identity(facts, err) || !learn_settings(conn, facts, err) ||
+		!learn_geometry(facts, err) || !learn_history(conn, facts, err))
+	{
+		PQfinish(conn);
+		return NULL;
+	}
+	facts->valid = true;
+	return conn;
+}
+
+/* Where to begin with an empty ring: standbys begin at the start of a segment. */
+static Lsn
+first_position(const Ring *ring, const Facts *facts, Lsn end)
+{
+	Lsn start = lsn_floor(end, facts->segment_size);
+
+	if (end - start > ring_size(ring) / 2)
+		start = lsn_floor(end - ring_size(ring) / 2, facts->block_size);
+	return start;
+}
+
+bool
+upstream_start_streaming(PGconn *conn, Ring *ring, const Facts *facts, Lsn end,
+	bool anew, ErrInfo *err)
+{
+	RingState state = ring_state(ring);
+	char command[80];
+	PGresult *result;
+	bool ok;
+
+	if (anew || state.tli != facts->tli)
+	{
+		Lsn start = first_position(ring, facts, end);
+
+		if (state.tli != 0)
+			log_msg(LOG_LOG,
+				"WAL ring begins anew at " LSN_FORMAT
+				" on timeline %u, it ended at " LSN_FORMAT " on timeline %u",
+				LSN_ARGS(start), facts->tli, LSN_ARGS(state.head), state.tli);
+		ring_reset(ring, facts->tli, start);
+		state = ring_state(ring);
+	}
+	ring_set_upstream_end(ring, Max(end, state.head));
+	snprintf(command, sizeof(command),
+		"START_REPLICATION PHYSICAL " LSN_FORMAT " TIMELINE %u",
+		LSN_ARGS(state.head), facts->tli);
+	result = pgconn_exec(conn, command, COMMAND_TIMEOUT_MS, err);
+	if (result == NULL)
+		return false;
+	ok = PQresultStatus(result) == PGRES_COPY_BOTH;
+	PQclear(result);
+	if (!ok)
+		return errinfo_set(err, SQLSTATE_PROTOCOL_VIOLATION,
+			"timeline %u of upstream ends before " LSN_FORMAT, facts->tli,
+			LSN_ARGS(state.head));
+	if (PQsetnonblocking(conn, 1) != 0)
+	{
+		pgconn_error(conn, NULL, "could not set up upstream connection", err);
+		return false;
+	}
+	log_msg(LOG_LOG,
+		"streaming from upstream %s port %s at " LSN_FORMAT " on timeline %u",
+		facts->host, facts->port, LSN_ARGS(state.head), facts->tli);
+	return true;
+}

@@ -1,0 +1,290 @@
+/*
+ * board.c
+ *		One status cell per process.  See board.h.
+ *
+ * A cell fills a page of its own, so that page protection can tell mine from
+ * theirs.  The status in it is under a sequence lock: version is odd while the
+ * owner writes; a reader that sees it odd, or changed behind its copy, tries
+ * again.  An owner that was killed half-way leaves it odd until the supervisor
+ * has reaped it.
+ *
+ * Sleeping.  The owner counts naps: odd is asleep.  The reader process notes the
+ * nap for which it has already written the eventfd, in its own memory, since it
+ * may not write to others' cells either.  Both sides put a full fence between
+ * their store (nap; head of the ring) and their load (head; nap): at least one
+ * of them sees the other, so no wake-up is lost.
+ */
+#include "base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "exitcode.h"
+#include "shm/board.h"
+#include "shm/sharedmem.h"
+#include "util/log.h"
+#include "util/mem.h"
+
+typedef struct BoardCell
+{
+	_Atomic uint32_t state;
+	_Atomic int32_t pid;
+	_Atomic uint32_t naps; /* odd: asleep */
+	_Atomic uint32_t version;
+	BoardStatus status;
+} BoardCell;
+
+static struct
+{
+	SharedMem memory;
+	uint8_t *base;
+	size_t cell_size;
+	int cell_count;
+	int own; /* -1 in the supervisor */
+	int *wake_fds;
+	int supervisor_fd;
+	uint32_t *woken; /* by cell: the nap that has been ended already */
+} board = {.own = -1};
+
+static const char *const state_names[] = {
+	[CELL_FREE] = "free",
+	[CELL_STARTING] = "starting",
+	[CELL_SPARE] = "spare",
+	[CELL_STARTUP] = "startup",
+	[CELL_IDLE] = "idle",
+	[CELL_CATCHUP] = "catchup",
+	[CELL_STREAMING] = "streaming",
+	[CELL_RUNNING] = "running",
+};
+
+const char *
+board_state_name(CellState state)
+{
+	return state_names[state];
+}
+
+static BoardCell *
+cell_at(int cell)
+{
+	return (BoardCell *) (board.base + (size_t) cell * board.cell_size);
+}
+
+static int
+new_eventfd(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	if (fd < 0)
+		log_fatal(EXITCODE_STARTUP, "could not create an eventfd: %m");
+	return fd;
+}
+
+void
+board_create(int worker_count)
+{
+	size_t page = sharedmem_page_size();
+	size_t size;
+
+	board.cell_count = BOARD_FIRST_WORKER + worker_count;
+	board.cell_size = (sizeof(BoardCell) + page - 1) / page * page;
+	size = (size_t) board.cell_count * board.cell_size;
+	sharedmem_create(&board.memory, "walbouncer-board", size);
+	board.base = sharedmem_reserve(size);
+	sharedmem_map(&board.memory, board.base, 0, size, true);
+	board.wake_fds = mem_alloc((size_t) board.cell_count * sizeof(int));
+	board.woken = mem_alloc0((size_t) board.cell_count * sizeof(uint32_t));
+	for (int i = 0; i < board.cell_count; i++)
+		board.wake_fds[i] = new_eventfd();
+	board.supervisor_fd = new_eventfd();
+}
+
+/*
+ * The descriptors of other cells: the reader needs them all; a worker needs its
+ * own and the reader's.
+ */
+static void
+close_foreign_fds(int own)
+{
+	for (int i = 0; own != BOARD_READER && i < board.cell_count; i++)
+	{
+		if (i != own && i != BOARD_READER)
+		{
+			close(board.wake_fds[i]);
+			board.wake_fds[i] = -1;
+		}
+	}
+}
+
+void
+board_enter(int own)
+{
+	size_t offset = (size_t) own * board.cell_size;
+
+	board.own = own;
+	sharedmem_map(&board.memory, board.base, 0,
+		(size_t) board.cell_count * board.cell_size, false);
+	sharedmem_map(&board.memory, board.base + offset, offset, board.cell_size,
+		true);
+	sharedmem_close(&board.memory);
+	close_foreign_fds(own);
+}
+
+void
+board_set_state(CellState state)
+{
+	atomic_store(&cell_at(board.own)->state, state);
+}
+
+void
+board_publish(const BoardStatus *status)
+{
+	BoardCell *cell = cell_at(board.own);
+	uint32_t version = atomic_load(&cell->version) | 1;
+
+	atomic_store_explicit(&cell->version, version, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	cell->status = *status;
+	atomic_store_explicit(&cell->version, version + 1, memory_order_release);
+}
+
+int
+board_cell_count(void)
+{
+	return board.cell_count;
+}
+
+CellState
+board_state(int cell)
+{
+	return (CellState) atomic_load(&cell_at(cell)->state);
+}
+
+pid_t
+board_pid(int cell)
+{
+	return atomic_load(&cell_at(cell)->pid);
+}
+
+bool
+board_view(int i, BoardView *view)
+{
+	BoardCell *cell = cell_at(i);
+
+	for (int attempt = 0; attempt < 1000; attempt++)
+	{
+		uint32_t version =
+			atomic_load_explicit(&cell->version, memory_order_acquire);
+
+		view->state = (CellState) atomic_load(&cell->state);
+		view->pid = atomic_load(&cell->pid);
+		if (view->state == CELL_FREE)
+			return false;
+		view->status = cell->status;
+		atomic_thread_fence(memory_order_acquire);
+		if (version % 2 == 0 &&
+			atomic_load_explicit(&cell->version, memory_order_relaxed) ==
+				version)
+			return true;
+	}
+	return false;
+}
+
+void
+board_sleep_begin(void)
+{
+	atomic_fetch_or(&cell_at(board.own)->naps, 1);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+void
+board_sleep_end(void)
+{
+	_Atomic uint32_t *naps = &cell_at(board.own)->naps;
+	uint64_t count;
+
+	if (atomic_load(naps) % 2 != 0)
+		atomic_fetch_add(naps, 1);
+	if (read(board.wake_fds[board.own], &count, sizeof(count)) < 0 &&
+		errno != EAGAIN && errno != EINTR)
+		log_fatal(EXITCODE_STARTUP, "could not read an eventfd: %m");
+}
+
+int
+board_wake_fd(void)
+{
+	return board.wake_fds[board.own];
+}
+
+/* A full counter (EAGAIN) wakes as well as one more. */
+static void
+ring_bell(int fd)
+{
+	uint64_t one = 1;
+	int save_errno = errno;
+
+	if (write(fd, &one, sizeof(one)) < 0)
+		errno = save_errno;
+}
+
+void
+board_wake(int cell)
+{
+	ring_bell(board.wake_fds[cell]);
+}
+
+void
+board_wake_self(void)
+{
+	if (board.own >= 0)
+		ring_bell(board.wake_fds[board.own]);
+}
+
+void
+board_wake_sleepers(void)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	for (int i = BOARD_FIRST_WORKER; i < board.cell_count; i++)
+	{
+		uint32_t naps = atomic_load(&cell_at(i)->naps);
+
+		if (naps % 2 != 0 && naps != board.woken[i])
+		{
+			board.woken[i] = naps;
+			board_wake(i);
+		}
+	}
+}
+
+void
+board_wake_supervisor(void)
+{
+	ring_bell(board.supervisor_fd);
+}
+
+int
+board_supervisor_fd(void)
+{
+	return board.supervisor_fd;
+}
+
+void
+board_reset_cell(int i, CellState state, pid_t pid)
+{
+	BoardCell *cell = cell_at(i);
+
+	/*
+	 * naps and version go on counting, to the next even number: whoever noted
+	 * one of them must not mistake the next owner's for it.
+	 */
+	atomic_store(&cell->state, CELL_FREE);
+	atomic_store(&cell->naps, (atomic_load(&cell->naps) | 1) + 1);
+	memset(&cell->status, 0, sizeof(cell->status));
+	atomic_store(&cell->version, (atomic_load(&cell->version) | 1) + 1);
+	atomic_store(&cell->pid, pid);
+	atomic_store(&cell->state, state);
+}

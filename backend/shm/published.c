@@ -1,0 +1,105 @@
+/*
+ * published.c
+ *		The configuration text in force.  See published.h.
+ *
+ * Two texts, used in turn, and a counter: as in facts.c.
+ */
+#include "base.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/option.h"
+#include "shm/published.h"
+#include "shm/sharedmem.h"
+#include "util/mem.h"
+
+typedef struct PublishedText
+{
+	bool given;
+	char text[CONFIG_TEXT_MAX + 1];
+} PublishedText;
+
+typedef struct PublishedArea
+{
+	_Atomic uint64_t generation;
+	PublishedText copies[2];
+} PublishedArea;
+
+static struct
+{
+	SharedMem memory;
+	PublishedArea *area;
+} published;
+
+static size_t
+area_size(void)
+{
+	size_t page = sharedmem_page_size();
+
+	return (sizeof(PublishedArea) + page - 1) / page * page;
+}
+
+void
+published_create(void)
+{
+	void *base = sharedmem_reserve(area_size());
+
+	sharedmem_create(
+		&published.memory, "walbouncer-configuration", area_size());
+	sharedmem_map(&published.memory, base, 0, area_size(), true);
+	published.area = base;
+}
+
+void
+published_enter(void)
+{
+	sharedmem_map(&published.memory, published.area, 0, area_size(), false);
+	sharedmem_close(&published.memory);
+}
+
+void
+published_store(const char *text)
+{
+	PublishedArea *area = published.area;
+	uint64_t next = atomic_load(&area->generation) + 1;
+	PublishedText *copy = &area->copies[next % 2];
+
+	copy->given = text != NULL;
+	if (text != NULL)
+	{
+		size_t len = strnlen(text, CONFIG_TEXT_MAX);
+
+		memcpy(copy->text, text, len);
+		copy->text[len] = '\0';
+	}
+	atomic_store(&area->generation, next);
+}
+
+uint64_t
+published_generation(void)
+{
+	return atomic_load(&published.area->generation);
+}
+
+char *
+published_text(uint64_t *generation)
+{
+	PublishedArea *area = published.area;
+	char *text = NULL;
+
+	do
+	{
+		const PublishedText *copy;
+
+		free(text);
+		text = NULL;
+		*generation = atomic_load(&area->generation);
+		copy = &area->copies[*generation % 2];
+		if (copy->given)
+			text = mem_strdup(copy->text);
+		atomic_thread_fence(memory_order_acquire);
+	} while (atomic_load(&area->generation) != *generation);
+	return text;
+}

@@ -1,0 +1,59 @@
+/*
+ * pgconn.h
+ *		Connections to the upstream: libpq, with everything that a conninfo can
+ *		say, for the reader and for those workers that need one of their own.
+ */
+#ifndef PROCESS_PGCONN_H
+#define PROCESS_PGCONN_H
+
+#include "base.h"
+
+#include <libpq-fe.h>
+
+#include "conf/option.h"
+#include "shm/facts.h"
+#include "util/errinfo.h"
+
+typedef enum PgConnKind
+{
+	PGCONN_REPLICATION, /* a physical walsender */
+	PGCONN_SQL			/* upstream.catalog_database */
+} PgConnKind;
+
+/*
+ * Begin to connect, without waiting: drive with PQconnectPoll().  application
+ * becomes fallback_application_name, unless force_application is set: then it is
+ * the name, whatever the conninfo says (so that only the reader can be meant by
+ * synchronous_standby_names).  pin, if not NULL, names the server that the reader
+ * is connected to; a conninfo of several hosts is then narrowed to that one.
+ *
+ * NULL, with err, if the conninfo is no good or memory ran out.
+ */
+MUST_CHECK PGconn *pgconn_start(const Config *config, PgConnKind kind,
+	const char *application, bool force_application, const Facts *pin,
+	ErrInfo *err);
+
+/*
+ * The same, and wait.  libpq does the waiting, host by host, with
+ * connect_timeout; where neither conninfo nor environment set one, it is 10 s.
+ */
+MUST_CHECK PGconn *pgconn_connect(const Config *config, PgConnKind kind,
+	const char *application, bool force_application, const Facts *pin,
+	ErrInfo *err);
+
+/*
+ * Run one command and wait at most timeout_ms for its (first) result.  NULL, with
+ * err, if it fails in any way; the caller clears the result.  A result in COPY
+ * mode is returned as it is.
+ */
+MUST_CHECK PGresult *pgconn_exec(
+	PGconn *conn, const char *command, int timeout_ms, ErrInfo *err);
+
+/*
+ * What a failed result (or, if it is NULL, the connection) says, into err:
+ * SQLSTATE, message, detail and hint are the upstream's.  what is put in front.
+ */
+void pgconn_error(
+	PGconn *conn, const PGresult *result, const char *what, ErrInfo *err);
+
+#endif /* PROCESS_PGCONN_H */
