@@ -9,6 +9,7 @@
  */
 #include "base.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -74,9 +75,43 @@ skip_string(Scan *s, ErrInfo *err)
 	return true;
 }
 
+/*
+ * A word: a name, a number, true.  libconfig 1.5 takes whole numbers without an
+ * "L" modulo 2^32, so 4294972729 would be 5433.
+ */
+static bool
+scan_word(Scan *s, ErrInfo *err)
+{
+	static const char word_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+									 "abcdefghijklmnopqrstuvwxyz0123456789"
+									 "_-+.*";
+	size_t len = strspn(s->p, word_chars);
+	const char *digits = s->p + strspn(s->p, "+-");
+	bool hex = digits[0] == '0' && (digits[1] | 0x20) == 'x';
+	char *end;
+	unsigned long long value;
+
+	errno = 0;
+	value = strtoull(digits, &end, hex ? 16 : 10);
+	if (isdigit((unsigned char) digits[0]) && *end != '.' && *end != 'e' &&
+		*end != 'E' &&
+		(errno == ERANGE ||
+			(*end == 'L' ? value > INT64_MAX : value > INT32_MAX)))
+	{
+		errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+			"number \"%.*s\" is too large", (int) Min(len, 40), s->p);
+		return errinfo_hint(err, "Write a large quantity as a string with a "
+								 "unit, such as \"4GB\".");
+	}
+	s->p += len;
+	return true;
+}
+
 static bool
 scan_code(Scan *s, ErrInfo *err)
 {
+	if (isalnum((unsigned char) *s->p) || strchr("_-+.*", *s->p) != NULL)
+		return scan_word(s, err);
 	switch (*s->p)
 	{
 		case '\n':
