@@ -19,16 +19,17 @@ check_rule(const Config *config, size_t i, ErrInfo *err)
 			continue;
 		errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
 			"there is already a rule \"%s\"", rule->name);
-		return errinfo_detail(err, "The first one is in line %d.",
-			config->rules[j].line);
+		return errinfo_detail(
+			err, "The first one is in line %d.", config->rules[j].line);
 	}
 	if (rule_has_filter(rule) && config->state_directory[0] == '\0')
 	{
 		errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
 			"rule \"%s\" has a filter, but \"state_directory\" is not set",
 			rule->name);
-		return errinfo_hint(err, "What a filter has decided about a database "
-								 "is kept there, so that it survives a restart.");
+		return errinfo_hint(err,
+			"What a filter has decided about a database "
+			"is kept there, so that it survives a restart.");
 	}
 	return true;
 }

@@ -118,8 +118,8 @@ scan_code(Scan *s, ErrInfo *err)
 			s->line++;
 			break;
 		case '@':
-			errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
-				"@include is not supported");
+			errinfo_set(
+				err, SQLSTATE_CONFIG_FILE_ERROR, "@include is not supported");
 			return errinfo_hint(err, "Put all settings into one file.");
 		case '{':
 		case '(':

@@ -18,8 +18,7 @@
 /* An escaped byte takes four; names and keys are small beside that. */
 #define DUMP_MAX (16 * CONFIG_TEXT_MAX)
 
-static void PRINTF_LIKE(2, 3)
-put(Buf *out, const char *fmt, ...)
+static void PRINTF_LIKE(2, 3) put(Buf *out, const char *fmt, ...)
 {
 	char *text = NULL;
 	va_list ap;

@@ -58,10 +58,10 @@ __lsan_default_suppressions(void)
 static Config *config_new(ErrInfo *err);
 static void add_default_rule(Config *config);
 static bool load_text(Loader *l, const char *text, int *end_line);
-static bool load_group(Loader *l, const config_setting_t *group,
-	const char *prefix);
-static bool apply_overrides(Config *config, const ConfigOverrides *overrides,
-	ErrInfo *err);
+static bool load_group(
+	Loader *l, const config_setting_t *group, const char *prefix);
+static bool apply_overrides(
+	Config *config, const ConfigOverrides *overrides, ErrInfo *err);
 
 /* Put the place in front of the message that has been set. */
 static bool
@@ -85,7 +85,7 @@ line_of(const config_setting_t *s)
 }
 
 static bool PRINTF_LIKE(3, 4)
-fail_at(const Loader *l, const config_setting_t *s, const char *fmt, ...)
+	fail_at(const Loader *l, const config_setting_t *s, const char *fmt, ...)
 {
 	char message[sizeof(l->err->message)];
 	va_list ap;
@@ -148,8 +148,7 @@ char *
 config_upstream_conninfo(const Config *config)
 {
 	ErrInfo err;
-	char *conninfo =
-		conninfo_rewrite(config->upstream_conninfo, NULL, 0, &err);
+	char *conninfo = conninfo_rewrite(config->upstream_conninfo, NULL, 0, &err);
 
 	/* It was readable when it was loaded; if ever not, libpq will say why. */
 	return conninfo != NULL ? conninfo : mem_strdup(config->upstream_conninfo);
@@ -233,8 +232,8 @@ static bool
 fail_type(const Loader *l, const config_setting_t *s, const char *name,
 	const char *wanted)
 {
-	return fail_at(l, s, "\"%s\" must be %s, not %s", name, wanted,
-		type_name(s));
+	return fail_at(
+		l, s, "\"%s\" must be %s, not %s", name, wanted, type_name(s));
 }
 
 static bool
@@ -250,8 +249,8 @@ fail_list_type(const Loader *l, const config_setting_t *s, const char *name,
 static void
 join_path(char path[PATH_SIZE], const char *prefix, const char *name)
 {
-	snprintf(path, PATH_SIZE, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "",
-		name);
+	snprintf(
+		path, PATH_SIZE, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", name);
 }
 
 /* Whether name is a group of some setting: it stands in full before a dot. */
@@ -301,7 +300,7 @@ libconfig_knows_octal(void)
 
 	config_init(&tree);
 	octal = config_read_string(&tree, "x = 010;") == CONFIG_TRUE &&
-		config_lookup_int(&tree, "x", &value) == CONFIG_TRUE && value == 8;
+			config_lookup_int(&tree, "x", &value) == CONFIG_TRUE && value == 8;
 	config_destroy(&tree);
 	return octal;
 }
@@ -330,7 +329,7 @@ load_option(Loader *l, const Option *opt, const config_setting_t *s)
 	else if (opt->type == OPTION_STRING || opt->type == OPTION_LEVEL)
 		return fail_type(l, s, opt->name, "a string");
 	else if (config_setting_type(s) == CONFIG_TYPE_INT ||
-		config_setting_type(s) == CONFIG_TYPE_INT64)
+			 config_setting_type(s) == CONFIG_TYPE_INT64)
 		text = number_text(opt, s);
 	else
 		return fail_type(l, s, opt->name,
@@ -352,9 +351,10 @@ check_label(const Loader *l, const config_setting_t *s, const char *label)
 		strspn(label, allowed) == len)
 		return true;
 	fail_at(l, s, "invalid rule name \"%s\"", label);
-	return errinfo_hint(l->err, "A rule's name is 1 to %d letters, digits, "
-								"\"_\", \"-\" and \".\", and does not begin "
-								"with \".\".",
+	return errinfo_hint(l->err,
+		"A rule's name is 1 to %d letters, digits, "
+		"\"_\", \"-\" and \".\", and does not begin "
+		"with \".\".",
 		NAME_LEN_MAX);
 }
 
@@ -396,9 +396,8 @@ load_list(Loader *l, const RuleKey *key, Rule *rule, const config_setting_t *s)
 	if (!is_string_list(s))
 		return fail_list_type(l, s, key->name, "an array of strings");
 	if (rival->given)
-		return fail_at(l, s,
-			"\"%s\" and \"%s\" cannot be in the same rule", key->name,
-			key->rival);
+		return fail_at(l, s, "\"%s\" and \"%s\" cannot be in the same rule",
+			key->name, key->rival);
 	list->given = true;
 	list->names.items =
 		mem_alloc0((size_t) config_setting_length(s) * sizeof(char *));
@@ -436,8 +435,8 @@ add_source(Loader *l, Rule *rule, const config_setting_t *s, const char *text)
 }
 
 static bool
-load_sources(Loader *l, const RuleKey *key, Rule *rule,
-	const config_setting_t *s)
+load_sources(
+	Loader *l, const RuleKey *key, Rule *rule, const config_setting_t *s)
 {
 	int count = config_setting_length(s);
 
@@ -447,8 +446,8 @@ load_sources(Loader *l, const RuleKey *key, Rule *rule,
 		return add_source(l, rule, s, config_setting_get_string(s));
 	}
 	if (!is_string_list(s))
-		return fail_list_type(l, s, key->name,
-			"a string or an array of strings");
+		return fail_list_type(
+			l, s, key->name, "a string or an array of strings");
 	/* Taken as "no condition" it would let everybody in. */
 	if (count == 0)
 		return fail_at(l, s, "\"%s\" must not be empty", key->name);
@@ -478,8 +477,8 @@ load_auth(Loader *l, const RuleKey *key, Rule *rule, const config_setting_t *s)
 }
 
 static bool
-load_rule_key(Loader *l, const RuleKey *key, Rule *rule,
-	const config_setting_t *s)
+load_rule_key(
+	Loader *l, const RuleKey *key, Rule *rule, const config_setting_t *s)
 {
 	void *at = (char *) rule + key->offset;
 	const char *text;
@@ -491,8 +490,9 @@ load_rule_key(Loader *l, const RuleKey *key, Rule *rule,
 			text = config_setting_get_string(s);
 			if (text == NULL)
 				return fail_type(l, s, key->name, "a string");
-			if (key->type == RULE_KEY_LABEL ? !check_label(l, s, text)
-											: !check_name(l, s, key->name, text))
+			if (key->type == RULE_KEY_LABEL
+					? !check_label(l, s, text)
+					: !check_name(l, s, key->name, text))
 				return false;
 			*(char **) at = mem_strdup(text);
 			return true;
@@ -513,8 +513,8 @@ load_rule_key(Loader *l, const RuleKey *key, Rule *rule,
 
 /* A rule, or a group inside of one: prefix is its path. */
 static bool
-load_rule_group(Loader *l, Rule *rule, const config_setting_t *group,
-	const char *prefix)
+load_rule_group(
+	Loader *l, Rule *rule, const config_setting_t *group, const char *prefix)
 {
 	for (int i = 0; i < config_setting_length(group); i++)
 	{

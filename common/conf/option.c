@@ -38,6 +38,7 @@
 
 /* Time is read in microseconds, so that every unit is a whole number. */
 #define US_PER_MS 1000
+#define US(ms) ((ms) *US_PER_MS)
 
 typedef struct Unit
 {
@@ -46,12 +47,12 @@ typedef struct Unit
 } Unit;
 
 /* Largest first: option_format takes the first that divides the value. */
-static const Unit byte_units[] = {
-	{"TB", TERA}, {"GB", GIGA}, {"MB", MEGA}, {"kB", KILO}, {"B", 1}, {NULL, 0}};
+static const Unit byte_units[] = {{"TB", TERA}, {"GB", GIGA}, {"MB", MEGA},
+	{"kB", KILO}, {"B", 1}, {NULL, 0}};
 
-static const Unit time_units[] = {
-	{"d", DAY * US_PER_MS}, {"h", HOUR * US_PER_MS}, {"min", MINUTE * US_PER_MS},
-	{"s", SECOND * US_PER_MS}, {"ms", US_PER_MS}, {"us", 1}, {NULL, 0}};
+static const Unit time_units[] = {{"d", US(DAY)}, {"h", US(HOUR)},
+	{"min", US(MINUTE)}, {"s", US(SECOND)}, {"ms", US_PER_MS}, {"us", 1},
+	{NULL, 0}};
 
 static bool check_database(const char *value, ErrInfo *err);
 
@@ -204,20 +205,24 @@ static const Option options[] = {
 		.help = "Longest pause between two attempts to reach the upstream."},
 };
 
-static const char *const reserved_databases[] = {"template0", "template1", NULL};
-static const char *const reserved_tablespaces[] = {"pg_default", "pg_global", NULL};
+static const char *const reserved_databases[] = {
+	"template0", "template1", NULL};
+static const char *const reserved_tablespaces[] = {
+	"pg_default", "pg_global", NULL};
 
-#define LIST(member, other, reserved_names)     \
-	{.name = "filter." #member,                       \
-		.type = RULE_KEY_LIST,                        \
-		.offset = offsetof(Rule, filter.member),      \
-		.rival_offset = offsetof(Rule, filter.other), \
-		.rival = "filter." #other,                    \
-		.reserved = reserved_names}
+#define LIST(member, other, reserved_names)                                    \
+	{                                                                          \
+		.name = "filter." #member, .type = RULE_KEY_LIST,                      \
+		.offset = offsetof(Rule, filter.member),                               \
+		.rival_offset = offsetof(Rule, filter.other),                          \
+		.rival = "filter." #other, .reserved = reserved_names                  \
+	}
 
 static const RuleKey rule_keys[] = {
 	{.name = "name", .type = RULE_KEY_LABEL, .offset = offsetof(Rule, name)},
-	{.name = "match.user", .type = RULE_KEY_NAME, .offset = offsetof(Rule, user)},
+	{.name = "match.user",
+		.type = RULE_KEY_NAME,
+		.offset = offsetof(Rule, user)},
 	{.name = "match.application_name",
 		.type = RULE_KEY_NAME,
 		.offset = offsetof(Rule, application_name)},
@@ -229,8 +234,7 @@ static const RuleKey rule_keys[] = {
 	LIST(include_databases, exclude_databases, NULL),
 	LIST(exclude_databases, include_databases, reserved_databases),
 	LIST(include_tablespaces, exclude_tablespaces, NULL),
-	LIST(exclude_tablespaces, include_tablespaces,
-		reserved_tablespaces),
+	LIST(exclude_tablespaces, include_tablespaces, reserved_tablespaces),
 };
 
 #undef LIST
@@ -460,8 +464,8 @@ set_number(const Option *opt, void *at, const char *text, ErrInfo *err)
 				"Write an octal number, such as 0770.", &value, err);
 			break;
 		default:
-			ok = parse_number(opt, text, 10, NULL, "Write a whole number.",
-				&value, err);
+			ok = parse_number(
+				opt, text, 10, NULL, "Write a whole number.", &value, err);
 			break;
 	}
 	if (!ok)

@@ -20,8 +20,8 @@ rule_has_filter(const Rule *rule)
 	const RuleFilter *f = &rule->filter;
 
 	return f->include_databases.given || f->include_tablespaces.given ||
-		f->exclude_databases.names.count > 0 ||
-		f->exclude_tablespaces.names.count > 0;
+		   f->exclude_databases.names.count > 0 ||
+		   f->exclude_tablespaces.names.count > 0;
 }
 
 static bool

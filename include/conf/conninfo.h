@@ -18,7 +18,7 @@ MUST_CHECK bool conninfo_check(const char *conninfo, ErrInfo *err);
  * ours to set.  host (not NULL) replaces host and hostaddr, port (not 0)
  * replaces port.  NULL, and err filled, if libpq cannot read conninfo.
  */
-MUST_CHECK char *conninfo_rewrite(const char *conninfo, const char *host,
-	int port, ErrInfo *err);
+MUST_CHECK char *conninfo_rewrite(
+	const char *conninfo, const char *host, int port, ErrInfo *err);
 
 #endif /* CONF_CONNINFO_H */

@@ -36,10 +36,10 @@ typedef struct Config
 	int wal_sender_timeout_ms; /* 0: never */
 
 	/* memory and files */
-	int64_t ring_size;	   /* bytes, a multiple of 64 kB */
+	int64_t ring_size;     /* bytes, a multiple of 64 kB */
 	char *state_directory; /* "" none; needed as soon as a rule has a filter */
-	char *pid_file;		   /* "" : state_directory/walbouncer.pid, or none */
-	char *user;			   /* to become when started as root; "" none */
+	char *pid_file;        /* "" : state_directory/walbouncer.pid, or none */
+	char *user;            /* to become when started as root; "" none */
 	int shutdown_timeout_ms;
 
 	/* logging */
@@ -83,10 +83,10 @@ char *option_format(const Option *opt, const Config *config);
  */
 typedef struct ConfigOverrides
 {
-	int port;				   /* -p */
+	int port;                  /* -p */
 	const char *upstream_host; /* -h: appended to the conninfo's settings */
-	int upstream_port;		   /* -P */
-	int verbose;			   /* -v, counted: 1 info, 2 debug1, ... */
+	int upstream_port;         /* -P */
+	int verbose;               /* -v, counted: 1 info, 2 debug1, ... */
 } ConfigOverrides;
 
 /*

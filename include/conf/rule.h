@@ -47,11 +47,12 @@ typedef struct RuleFilter
 
 typedef struct Rule
 {
-	char *name;				/* unique; [A-Za-z0-9_.-]{1,63}, not starting with "." */
-	int line;				/* in the configuration file, 0 if built in */
-	char *user;				/* NULL: any */
-	char *application_name; /* NULL: any; compared as PostgreSQL does, exactly */
-	NetCidr *sources;		/* source_count of them; none: from anywhere */
+	char *name; /* unique; [A-Za-z0-9_.-]{1,63}, not starting with "." */
+	int line;   /* in the configuration file, 0 if built in */
+	char *user; /* NULL: any */
+	char
+		*application_name; /* NULL: any; compared as PostgreSQL does, exactly */
+	NetCidr *sources;      /* source_count of them; none: from anywhere */
 	size_t source_count;
 	RuleAuth auth;
 	bool allow_remote_trust; /* trust is good even for other than local peers */

@@ -17,7 +17,7 @@
 typedef enum OptionType
 {
 	OPTION_STRING, /* char * */
-	OPTION_INT,	   /* int */
+	OPTION_INT,    /* int */
 	OPTION_MODE,   /* int, written in octal */
 	OPTION_BYTES,  /* int64_t */
 	OPTION_TIME,   /* int, milliseconds */
@@ -28,9 +28,9 @@ struct Option
 {
 	const char *name;
 	OptionType type;
-	const char *unit;	/* of a bare number: "B", "ms", "s"; NULL: none */
+	const char *unit;   /* of a bare number: "B", "ms", "s"; NULL: none */
 	const char *preset; /* the default, as text */
-	int64_t min;		/* numbers: in what struct Config stores */
+	int64_t min;        /* numbers: in what struct Config stores */
 	int64_t max;
 	bool restart;
 	size_t offset; /* of the value in struct Config */
@@ -43,16 +43,16 @@ struct Option
  * Set an option from text.  The message in err has no place: the caller knows
  * the file and the line.
  */
-MUST_CHECK bool option_set(const Option *opt, Config *config, const char *text,
-	ErrInfo *err);
+MUST_CHECK bool option_set(
+	const Option *opt, Config *config, const char *text, ErrInfo *err);
 
 /* "1MB .. 64GB"; "" for strings.  malloc'd. */
 char *option_format_range(const Option *opt);
 
 typedef enum RuleKeyType
 {
-	RULE_KEY_LABEL,	  /* char *: the name of the rule */
-	RULE_KEY_NAME,	  /* char *: a name in PostgreSQL */
+	RULE_KEY_LABEL,   /* char *: the name of the rule */
+	RULE_KEY_NAME,    /* char *: a name in PostgreSQL */
 	RULE_KEY_SOURCES, /* networks: one string, or several */
 	RULE_KEY_AUTH,
 	RULE_KEY_BOOL,

@@ -66,8 +66,8 @@ read_file(const char *path)
 static char *
 with_suffix(const char *conf, const char *suffix)
 {
-	return mem_asprintf("%.*s%s", (int) (strlen(conf) - strlen(".conf")), conf,
-		suffix);
+	return mem_asprintf(
+		"%.*s%s", (int) (strlen(conf) - strlen(".conf")), conf, suffix);
 }
 
 static void
@@ -134,8 +134,7 @@ golden_configurations(void **state UNUSED)
 		const char *conf = found.gl_pathv[i];
 		char *text = read_file(conf);
 		ErrInfo err;
-		Config *config =
-			config_load(strrchr(conf, '/') + 1, text, NULL, &err);
+		Config *config = config_load(strrchr(conf, '/') + 1, text, NULL, &err);
 
 		if (config != NULL)
 			check_dump(conf, config);
@@ -200,9 +199,9 @@ command_line_wins_over_file(void **state UNUSED)
 
 	for (size_t i = 0; i < lengthof(rows); i++)
 	{
-		char *text = mem_asprintf(
-			MINIMAL "port = 1; upstream = { conninfo = \"%s\"; };",
-			rows[i].conninfo);
+		char *text =
+			mem_asprintf(MINIMAL "port = 1; upstream = { conninfo = \"%s\"; };",
+				rows[i].conninfo);
 		ConfigOverrides overrides = {.port = 7777,
 			.upstream_host = rows[i].host,
 			.upstream_port = rows[i].port};
@@ -260,8 +259,8 @@ verbose_lowers_the_threshold_only(void **state UNUSED)
 
 	for (size_t i = 0; i < lengthof(rows); i++)
 	{
-		char *text = mem_asprintf(
-			MINIMAL "log_min_messages = \"%s\";", rows[i].file);
+		char *text =
+			mem_asprintf(MINIMAL "log_min_messages = \"%s\";", rows[i].file);
 		ConfigOverrides overrides = {.verbose = rows[i].verbose};
 		Config *config = load_with(text, &overrides);
 
@@ -279,8 +278,8 @@ unreadable_conninfo_has_place_and_reason(void **state UNUSED)
 
 	assert_null(config_load("dir/f.conf",
 		MINIMAL "upstream = {\n\tconninfo = \"hst=a\";\n};", NULL, &err));
-	assert_string_equal(err.message,
-		"dir/f.conf:3: invalid value for \"upstream.conninfo\"");
+	assert_string_equal(
+		err.message, "dir/f.conf:3: invalid value for \"upstream.conninfo\"");
 	assert_non_null(strstr(err.detail, "hst"));
 }
 
@@ -302,18 +301,22 @@ collect_warning(const ErrInfo *warning, void *arg)
 static void
 filter_that_rests_on_application_name_warns(void **state UNUSED)
 {
-	Config *config = load(
-		"state_directory = \"/s\"; rules = ("
-		"{ name = \"a\"; auth = \"trust\"; match = { application_name = \"n\"; }; " FILTER "},"
-		"{ name = \"b\"; auth = \"trust\"; match = { application_name = \"n\"; user = \"u\"; }; " FILTER "},"
-		"{ name = \"c\"; auth = \"trust\"; match = { application_name = \"n\"; source = \"::1\"; }; " FILTER "},"
-		"{ name = \"d\"; auth = \"trust\"; match = { application_name = \"n\"; }; },"
-		"{ name = \"e\"; auth = \"trust\"; " FILTER "});");
+	Config *config =
+		load("state_directory = \"/s\"; rules = ("
+			 "{ name = \"a\"; auth = \"trust\"; match = { application_name = "
+			 "\"n\"; }; " FILTER "},"
+			 "{ name = \"b\"; auth = \"trust\"; match = { application_name = "
+			 "\"n\"; user = \"u\"; }; " FILTER "},"
+			 "{ name = \"c\"; auth = \"trust\"; match = { application_name = "
+			 "\"n\"; source = \"::1\"; }; " FILTER "},"
+			 "{ name = \"d\"; auth = \"trust\"; match = { application_name = "
+			 "\"n\"; }; },"
+			 "{ name = \"e\"; auth = \"trust\"; " FILTER "});");
 	char all[4000] = "";
 
 	config_warnings(config, collect_warning, all);
-	assert_string_equal(all,
-		"the filter of rule \"a\" rests on \"application_name\" alone\n");
+	assert_string_equal(
+		all, "the filter of rule \"a\" rests on \"application_name\" alone\n");
 	config_free(config);
 }
 

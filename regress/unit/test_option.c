@@ -136,8 +136,8 @@ values_are_read_with_their_units(void **state UNUSED)
 		errinfo_clear(&err);
 		if (option_set(opt, config, rows[i].text, &err) !=
 			(rows[i].want != NULL))
-			fail_msg("%s = \"%s\": %s", rows[i].name, rows[i].text,
-				err.message);
+			fail_msg(
+				"%s = \"%s\": %s", rows[i].name, rows[i].text, err.message);
 		if (rows[i].want != NULL)
 		{
 			got = option_format(opt, config);
@@ -169,7 +169,7 @@ table_is_sound(void **state UNUSED)
 		assert_true(option_set(opt, config, text, &err));
 		assert_true(opt->help[strlen(opt->help) - 1] == '.');
 		assert_true(opt->type == OPTION_STRING || opt->type == OPTION_LEVEL ||
-			opt->min < opt->max);
+					opt->min < opt->max);
 		free(text);
 	}
 	assert_null(option_find("rules"));
@@ -221,8 +221,8 @@ description_has_a_line_an_option(void **state UNUSED)
 		p += len + 1;
 	}
 	assert_int_equal(*p, '\0');
-	assert_non_null(strstr(text,
-		"\nring_size\tB\t64MB\t1MB .. 64GB\trestart\tShared memory"));
+	assert_non_null(strstr(
+		text, "\nring_size\tB\t64MB\t1MB .. 64GB\trestart\tShared memory"));
 	free(text);
 }
 
@@ -231,7 +231,7 @@ static bool
 is_setting(const char *name)
 {
 	return option_find(name) != NULL || rule_key_find(name) != NULL ||
-		strcmp(name, "rules") == 0;
+		   strcmp(name, "rules") == 0;
 }
 
 static void
@@ -330,7 +330,8 @@ has_assignment(const char *text, const char *name)
 
 		while (line > text && line[-1] != '\n')
 			line--;
-		if (line[strspn(line, " \t")] != '#' && strncmp(p + len, " = ", 3) == 0 &&
+		if (line[strspn(line, " \t")] != '#' &&
+			strncmp(p + len, " = ", 3) == 0 &&
 			(p == text || !(isalnum((unsigned char) p[-1]) || p[-1] == '_')))
 			return true;
 	}

@@ -68,10 +68,10 @@ first_rule_that_fits_decides(void **state UNUSED)
 		{.name = (char *) "source", .sources = sources, .source_count = 1},
 	};
 
-	assert_string_equal(match(rules, 4, "berlin", "b1", "192.0.2.4"),
-		"all-three");
-	assert_string_equal(match(rules, 4, "berlin", "b1", "198.51.100.7"),
-		"all-three");
+	assert_string_equal(
+		match(rules, 4, "berlin", "b1", "192.0.2.4"), "all-three");
+	assert_string_equal(
+		match(rules, 4, "berlin", "b1", "198.51.100.7"), "all-three");
 	assert_string_equal(match(rules, 4, "berlin", "b1", "203.0.113.1"), "user");
 	assert_string_equal(match(rules, 4, "berlin", "b1", NULL), "user");
 	assert_string_equal(match(rules, 4, "paris", "b1", "192.0.2.4"), "app");
@@ -171,16 +171,19 @@ digest_tells_filters_apart(void **state UNUSED)
 		{.exclude_tablespaces = list_of(1, a)},
 		{.include_databases = list_of(2, ab)},
 		{.include_databases = list_of(1, joined)},
-		{.include_databases = list_of(1, a), .include_tablespaces = list_of(1, b)},
-		{.include_databases = list_of(1, b), .include_tablespaces = list_of(1, a)},
-		{.include_databases = list_of(0, a), .include_tablespaces = list_of(1, a)},
+		{.include_databases = list_of(1, a),
+			.include_tablespaces = list_of(1, b)},
+		{.include_databases = list_of(1, b),
+			.include_tablespaces = list_of(1, a)},
+		{.include_databases = list_of(0, a),
+			.include_tablespaces = list_of(1, a)},
 	};
 
 	for (size_t i = 0; i < lengthof(filters); i++)
 	{
 		for (size_t j = 0; j < i; j++)
 			assert_false(rule_filter_digest(&filters[i]) ==
-				rule_filter_digest(&filters[j]));
+						 rule_filter_digest(&filters[j]));
 	}
 }
 

@@ -26,15 +26,15 @@ static void
 reader_takes_each_width_in_its_byte_order(void **state UNUSED)
 {
 	static const uint8_t bytes[] = {
-		0x01,											/* u8 */
-		0x01, 0x02,										/* be16 */
-		0x01, 0x02, 0x03, 0x04,							/* be32 */
+		0x01,                                           /* u8 */
+		0x01, 0x02,                                     /* be16 */
+		0x01, 0x02, 0x03, 0x04,                         /* be32 */
 		0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, /* be64 */
-		0x01, 0x02,										/* le16 */
-		0x01, 0x02, 0x03, 0x84,							/* le32 */
+		0x01, 0x02,                                     /* le16 */
+		0x01, 0x02, 0x03, 0x84,                         /* le32 */
 		0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x88, /* le64 */
-		'a', 'b', 0,									/* cstring */
-		0x7f											/* skipped */
+		'a', 'b', 0,                                    /* cstring */
+		0x7f                                            /* skipped */
 	};
 	BufReader r = buf_reader(bytes, sizeof(bytes));
 	uint8_t u8;
@@ -271,8 +271,8 @@ segments_are_named_as_in_pg_wal(void **state UNUSED)
 		assert_string_equal(name, rows[i].want);
 	}
 	assert_true(lsn_floor(0x3FFFFFF, 16 << 20) == 0x3000000);
-	assert_true(lsn_floor(UINT64_C(0x100000000), 8192) ==
-		UINT64_C(0x100000000));
+	assert_true(
+		lsn_floor(UINT64_C(0x100000000), 8192) == UINT64_C(0x100000000));
 }
 
 /* net */
@@ -351,8 +351,8 @@ networks_are_read_or_refused(void **state UNUSED)
 	{
 		NetCidr cidr = {.family = -1};
 
-		assert_int_equal(net_cidr_parse(rows[i].text, &cidr),
-			rows[i].family != 0);
+		assert_int_equal(
+			net_cidr_parse(rows[i].text, &cidr), rows[i].family != 0);
 		if (rows[i].family == 0)
 			continue;
 		assert_int_equal(cidr.family, rows[i].family);
