@@ -20,12 +20,18 @@
 #include "wal/rmgr.h"
 #include "wal/scanner.h"
 
+/*
+ * A record up to this size leaves when its CRC has been checked.  The largest
+ * that names relations, 33 pages of 8 kB in one record, is well below.
+ */
+#define HOLD_MAX (512 * 1024)
+
 typedef enum Fate
 {
 	FATE_UNDECIDED,
 	FATE_KEEP,
 	FATE_BLANK,
-	FATE_HALTED /* it, or what follows it, was not understood */
+	FATE_HALTED /* it was not understood, or does not go on as it should */
 } Fate;
 
 struct WalFilter
@@ -54,6 +60,11 @@ struct WalFilter
 	uint32_t front_len;
 
 	Lsn last_record; /* the last complete record; InvalidLsn before the first */
+
+	/* once it is not FILTER_OK it stays so until filter_start; why it halted */
+	FilterStatus status;
+	ErrInfo err;
+
 	FilterStats stats;
 };
 
@@ -88,7 +99,10 @@ filter_start(WalFilter *f, Lsn scan_from, Lsn want)
 	f->base_lsn = scan_from;
 	f->len = f->scanned = f->ready = 0;
 	f->fate = FATE_UNDECIDED;
+	f->record_lsn = InvalidLsn;
+	f->front_len = 0;
 	f->last_record = InvalidLsn;
+	f->status = FILTER_OK;
 }
 
 void
@@ -398,16 +412,17 @@ push_piece(WalFilter *f, uint8_t *data, const ScanPiece *piece, ErrInfo *err)
 }
 
 /*
- * Where sending may go on to: not into a record that is not decided, nor into
- * the last one that was seen before we halted, in so far as it is still here.
+ * Where sending may go on to: not into a record that is not decided, or may
+ * still turn out to be damaged, its decision with it; nor into one that made us
+ * halt, in so far as it is still here.
  */
 static void
 update_ready(WalFilter *f)
 {
-	bool undecided =
-		f->scanner.record_have > 0 && f->fate == FATE_UNDECIDED;
+	bool open = f->scanner.record_have > 0 &&
+		(f->fate == FATE_UNDECIDED || f->scanner.record_total <= HOLD_MAX);
 
-	if (undecided || f->fate == FATE_HALTED)
+	if (open || f->fate == FATE_HALTED)
 		f->ready = (size_t) (Max(f->record_lsn, f->base_lsn) - f->base_lsn);
 	else
 		f->ready = f->scanned;
@@ -432,6 +447,8 @@ step(WalFilter *f, ErrInfo *err)
 		case SCAN_OK:
 			status = push_piece(f, data, &piece, err);
 			f->scanned += piece.len;
+			if (status == FILTER_HALT)
+				f->fate = FATE_HALTED;
 			break;
 		case SCAN_MORE:
 			break;
@@ -440,6 +457,8 @@ step(WalFilter *f, ErrInfo *err)
 			break;
 		case SCAN_BAD:
 			status = FILTER_HALT;
+			if (f->scanner.record_have > 0)
+				f->fate = FATE_HALTED;
 			break;
 	}
 	return status;
@@ -448,14 +467,18 @@ step(WalFilter *f, ErrInfo *err)
 FilterStatus
 filter_push(WalFilter *f, size_t n, ErrInfo *err)
 {
-	FilterStatus status = FILTER_OK;
-
 	f->len += n;
-	while (status == FILTER_OK && f->scanned < f->len)
-		status = step(f, err);
-	if (status == FILTER_HALT)
-		f->fate = FATE_HALTED;
-	if (status != FILTER_LOOKBACK)
+	if (f->status != FILTER_OK)
+	{
+		/* Whatever comes behind what was not understood is not looked at. */
+		*err = f->err;
+		return f->status;
+	}
+	while (f->status == FILTER_OK && f->scanned < f->len)
+		f->status = step(f, err);
+	if (f->status == FILTER_HALT)
+		f->err = *err;
+	if (f->status != FILTER_LOOKBACK)
 		update_ready(f);
-	return status;
+	return f->status;
 }

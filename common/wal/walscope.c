@@ -49,6 +49,7 @@ walscope_free(WalScope *scope)
 		return;
 	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
 		free(scope->tables[kind].entries);
+	free(scope->listener_arg);
 	free(scope);
 }
 
@@ -67,6 +68,7 @@ walscope_default(const WalScope *scope, ScopeKind kind)
 void
 walscope_listen(WalScope *scope, ScopeListener listener, void *arg)
 {
+	free(scope->listener_arg);
 	scope->listener = listener;
 	scope->listener_arg = arg;
 }

@@ -9,13 +9,14 @@
  *		ready_lsn              scan position
  *		|------ ready --------|--- held back ---|---- room ----|
  *
- * Bytes are held back only while the record that they begin has not yet said
- * what it is about (at most WAL_HEAD_MAX bytes and the page headers between
- * them); between two records nothing is.
+ * Bytes are held back only within a record; between two records nothing is.  A
+ * standby can do nothing with a part of one, so that nobody waits.
  *
- * Every record's CRC is checked.  A record that is longer than what has arrived
- * is passed on, or blanked, as it comes in; if its CRC turns out wrong at its
- * end, that end is never delivered, and the standby's own check refuses it.
+ * Every record's CRC is checked, and before it leaves.  Only a record of more
+ * than 512 kB (a huge logical message, or the commit of very many files) is
+ * passed on, or blanked, as it comes in, once it has said what it is about; if
+ * its CRC turns out wrong at its end, that end is never delivered, and the
+ * standby's own check refuses it.
  *
  * Sources: design of the replacement, xlogreader.c and xlogrecovery.c (what
  * PostgreSQL 15 checks in a record and in the chain of records).
@@ -37,7 +38,7 @@ typedef enum FilterStatus
 	FILTER_OK,
 	FILTER_LOOKBACK, /* what stands at want began before scan_from: start earlier */
 	FILTER_HALT		 /* err says why; no more than what is ready may be sent */
-} FilterStatus;
+} FilterStatus; /* once it is not FILTER_OK it stays so until filter_start */
 
 /* What went through since filter_new; bytes are those of records. */
 typedef struct FilterStats

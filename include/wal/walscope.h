@@ -50,6 +50,7 @@ void walscope_free(WalScope *scope);
 void walscope_set_default(WalScope *scope, ScopeKind kind, ScopeVerdict verdict);
 ScopeVerdict walscope_default(const WalScope *scope, ScopeKind kind);
 void walscope_set(WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict verdict);
+/* arg was malloc'd; it is freed with the scope. */
 void walscope_listen(WalScope *scope, ScopeListener listener, void *arg);
 
 /* The verdict that is on record for an OID; false if there is none. */

@@ -1,0 +1,62 @@
+/*
+ * reply.c
+ *		What a standby says.  See reply.h.
+ */
+#include "base.h"
+
+#include "pq/replication.h"
+#include "worker/reply.h"
+
+static void
+set_xmin(Session *s, uint64_t xmin, uint64_t catalog_xmin)
+{
+	BoardStatus *status = &s->status;
+
+	if (status->xmin == xmin && status->catalog_xmin == catalog_xmin)
+		return;
+	status->xmin = xmin;
+	status->catalog_xmin = catalog_xmin;
+	board_publish(status);
+	board_wake(BOARD_READER);
+}
+
+/* 0 in the lower half is InvalidTransactionId, whatever the epoch. */
+static uint64_t
+full_xid(uint32_t epoch, uint32_t xid)
+{
+	return xid == 0 ? 0 : (uint64_t) epoch << 32 | xid;
+}
+
+bool
+reply_take(Session *s, const uint8_t *body, size_t len, bool *reply_requested,
+	ErrInfo *err)
+{
+	ReplicationReply reply;
+
+	if (!replication_decode_client(body, len, &reply, err))
+		return false;
+	if (reply.kind == REPLICATION_FEEDBACK)
+	{
+		set_xmin(s, full_xid(reply.xmin_epoch, reply.xmin),
+			full_xid(reply.catalog_xmin_epoch, reply.catalog_xmin));
+		return true;
+	}
+	s->status.write = reply.write;
+	s->status.flush = reply.flush;
+	s->status.apply = reply.apply;
+	board_publish(&s->status);
+	if (reply.reply_requested)
+		*reply_requested = true;
+	return true;
+}
+
+void
+reply_forget(Session *s)
+{
+	s->status.sent = InvalidLsn;
+	s->status.write = InvalidLsn;
+	s->status.flush = InvalidLsn;
+	s->status.apply = InvalidLsn;
+	set_xmin(s, 0, 0);
+	board_publish(&s->status);
+}

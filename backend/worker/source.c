@@ -1,0 +1,500 @@
+/*
+ * source.c
+ *		Where a worker reads WAL from.  See source.h.
+ *
+ * The connection of our own is opened when the ring says LOST, and closed when
+ * the position is well inside of the ring again.  Its life:
+ *
+ *		CLOSED -> CONNECTING -> STREAMING -> CLOSED
+ *
+ * A connection that cannot be made, or breaks, is tried again with back-off: the
+ * standby just waits.  An answer of the upstream that says no is passed on.
+ */
+#include "base.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pq/replication.h"
+#include "process/pgconn.h"
+#include "shm/ring.h"
+#include "util/buf.h"
+#include "util/log.h"
+#include "util/mem.h"
+#include "util/monotime.h"
+#include "worker/source.h"
+
+#define APPLICATION_NAME "walbouncer_catchup"
+#define CONNECT_TIMEOUT_MS 10000
+#define COMMAND_TIMEOUT_MS 10000
+#define FIRST_PAUSE_MS 200
+
+typedef enum OwnState
+{
+	OWN_CLOSED,
+	OWN_CONNECTING,
+	OWN_STREAMING
+} OwnState;
+
+struct Source
+{
+	ChildContext *ctx;
+	TimeLineId tli;
+	bool on_ring;
+
+	/* the connection of our own */
+	OwnState state;
+	PGconn *conn;
+	PostgresPollingStatusType polling; /* OWN_CONNECTING */
+	int64_t deadline_ms;			   /* OWN_CONNECTING */
+	int64_t retry_ms;				   /* OWN_CLOSED: not before */
+	int pause_ms;
+	Lsn lsn;				/* OWN_STREAMING: of the next byte */
+	int64_t status_sent_ms; /* OWN_STREAMING */
+	char *message;			/* owned by libpq; data is in it */
+	const uint8_t *data;
+	size_t data_len;
+
+	/* SOURCE_END_OF_TIMELINE */
+	TimeLineId next_tli;
+	Lsn next_start;
+};
+
+Source *
+source_new(ChildContext *ctx, TimeLineId tli)
+{
+	Source *src = mem_alloc0(sizeof(Source));
+
+	src->ctx = ctx;
+	src->tli = tli;
+	src->pause_ms = FIRST_PAUSE_MS;
+	return src;
+}
+
+static void
+own_close(Source *src)
+{
+	PQfreemem(src->message);
+	PQfinish(src->conn);
+	src->message = NULL;
+	src->data = NULL;
+	src->data_len = 0;
+	src->conn = NULL;
+	src->state = OWN_CLOSED;
+}
+
+void
+source_free(Source *src)
+{
+	if (src == NULL)
+		return;
+	own_close(src);
+	free(src);
+}
+
+/* The connection is of no use; the next one is not opened at once. */
+static SourceStatus
+own_retry_later(Source *src, const ErrInfo *err)
+{
+	int longest =
+		Max(src->ctx->config->wal_retrieve_retry_interval_ms, FIRST_PAUSE_MS);
+
+	if (err != NULL)
+		log_err(LOG_WARNING, err);
+	own_close(src);
+	src->retry_ms = monotime_ms() + src->pause_ms / 2 +
+		random() % (src->pause_ms / 2 + 1);
+	src->pause_ms = Min(src->pause_ms * 2, longest);
+	return SOURCE_WAIT;
+}
+
+static void
+own_connect(Source *src)
+{
+	Facts facts;
+	ErrInfo err;
+	bool known = facts_get(&facts);
+
+	src->conn = pgconn_start(src->ctx->config, PGCONN_REPLICATION,
+		APPLICATION_NAME, true, known ? &facts : NULL, &err);
+	if (src->conn == NULL)
+	{
+		own_retry_later(src, &err);
+		return;
+	}
+	src->state = OWN_CONNECTING;
+	src->polling = PGRES_POLLING_WRITING;
+	src->deadline_ms = monotime_ms() + CONNECT_TIMEOUT_MS;
+}
+
+/* Our connection must lead to the system that the standbys are copies of. */
+static bool
+check_system(Source *src, ErrInfo *err)
+{
+	PGresult *result =
+		pgconn_exec(src->conn, "IDENTIFY_SYSTEM", COMMAND_TIMEOUT_MS, err);
+	Facts facts;
+	uint64_t sysid = 0;
+
+	if (result == NULL)
+		return false;
+	if (PQntuples(result) == 1)
+		sysid = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	if (facts_get(&facts) && facts.system_identifier == sysid)
+		return true;
+	return errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
+		"upstream is another database system: %" PRIu64, sysid);
+}
+
+/* next_tli and next_tli_startpos (protocol docs, START_REPLICATION). */
+static bool
+take_next_timeline(Source *src, const PGresult *result)
+{
+	if (PQntuples(result) != 1 || PQnfields(result) < 2)
+		return false;
+	src->next_tli = (TimeLineId) strtoul(PQgetvalue(result, 0, 0), NULL, 10);
+	return lsn_parse(PQgetvalue(result, 0, 1), &src->next_start);
+}
+
+/* The upstream has said no: the standby gets its words. */
+static SourceStatus
+refused(Source *src, ErrInfo *err)
+{
+	RingState state = ring_state(src->ctx->ring);
+
+	own_close(src);
+	if (strcmp(err->sqlstate, SQLSTATE_UNDEFINED_FILE) == 0 &&
+		err->hint[0] == '\0' && state.tli == src->tli)
+		errinfo_hint(err, "The oldest WAL at hand is at " LSN_FORMAT ".",
+			LSN_ARGS(state.tail));
+	return SOURCE_FAILED;
+}
+
+static SourceStatus
+own_start(Source *src, Lsn lsn, ErrInfo *err)
+{
+	char command[80];
+	PGresult *result;
+	SourceStatus status = SOURCE_OK;
+
+	if (!check_system(src, err))
+		return own_retry_later(src, err);
+	snprintf(command, sizeof(command),
+		"START_REPLICATION PHYSICAL " LSN_FORMAT " TIMELINE %u", LSN_ARGS(lsn),
+		src->tli);
+	result = pgconn_exec(src->conn, command, COMMAND_TIMEOUT_MS, err);
+	if (result == NULL)
+		return strcmp(err->sqlstate, SQLSTATE_CONNECTION_FAILURE) == 0
+			? own_retry_later(src, err)
+			: refused(src, err);
+	if (PQresultStatus(result) != PGRES_COPY_BOTH)
+	{
+		/* The timeline ends right here. */
+		status = take_next_timeline(src, result) ? SOURCE_END_OF_TIMELINE
+												 : SOURCE_WAIT;
+		PQclear(result);
+		own_close(src);
+		return status;
+	}
+	PQclear(result);
+	log_msg(LOG_INFO,
+		"reading WAL from " LSN_FORMAT
+		" on timeline %u over a connection of its own",
+		LSN_ARGS(lsn), src->tli);
+	src->state = OWN_STREAMING;
+	src->lsn = lsn;
+	src->status_sent_ms = 0;
+	return SOURCE_OK;
+}
+
+static SourceStatus
+own_poll_connect(Source *src, Lsn lsn, ErrInfo *err)
+{
+	struct pollfd fd = {
+		.fd = PQsocket(src->conn),
+		.events =
+			src->polling == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+	};
+
+	while (poll(&fd, 1, 0) > 0)
+	{
+		src->polling = PQconnectPoll(src->conn);
+		if (src->polling == PGRES_POLLING_OK)
+			return own_start(src, lsn, err);
+		if (src->polling == PGRES_POLLING_FAILED)
+		{
+			pgconn_error(
+				src->conn, NULL, "could not connect to upstream", err);
+			return own_retry_later(src, err);
+		}
+		fd.fd = PQsocket(src->conn);
+		fd.events =
+			src->polling == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+	}
+	if (monotime_ms() >= src->deadline_ms)
+	{
+		errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
+			"could not connect to upstream: timeout");
+		return own_retry_later(src, err);
+	}
+	return SOURCE_WAIT;
+}
+
+/* A sign of life, so that the upstream does not drop us. */
+static void
+own_send_status(Source *src)
+{
+	ReplicationReply reply = {
+		.kind = REPLICATION_STATUS,
+		.time = monotime_pg_timestamp(),
+		.write = src->lsn,
+	};
+	Buf b;
+
+	buf_init(&b, 64);
+	replication_encode_client(&b, &reply);
+	if (PQputCopyData(src->conn, (const char *) b.data, (int) b.len) == 1)
+		PQflush(src->conn);
+	buf_clear(&b);
+	src->status_sent_ms = monotime_ms();
+}
+
+/* COPY has ended: another timeline, an error, or the end of the upstream. */
+static SourceStatus
+own_end(Source *src, ErrInfo *err)
+{
+	PGresult *result;
+	SourceStatus status = SOURCE_WAIT;
+	bool failed = false;
+
+	while ((result = PQgetResult(src->conn)) != NULL)
+	{
+		switch (PQresultStatus(result))
+		{
+			case PGRES_COPY_BOTH:
+			case PGRES_COPY_IN:
+				if (PQputCopyEnd(src->conn, NULL) != 1)
+					failed = true;
+				break;
+			case PGRES_TUPLES_OK:
+				if (take_next_timeline(src, result))
+					status = SOURCE_END_OF_TIMELINE;
+				break;
+			case PGRES_COMMAND_OK:
+				break;
+			default:
+				pgconn_error(src->conn, result, "upstream", err);
+				failed = true;
+				break;
+		}
+		PQclear(result);
+		if (failed)
+			break;
+	}
+	if (failed && err->sqlstate[0] != '\0' &&
+		strcmp(err->sqlstate, SQLSTATE_CONNECTION_FAILURE) != 0 &&
+		strncmp(err->sqlstate, "57P", 3) != 0)
+		return refused(src, err);
+	if (status == SOURCE_END_OF_TIMELINE)
+	{
+		own_close(src);
+		return status;
+	}
+	return own_retry_later(src, failed ? err : NULL);
+}
+
+/* The next message with WAL in it, into src->data. */
+static SourceStatus
+own_next_message(Source *src, ErrInfo *err)
+{
+	errinfo_clear(err);
+	if (PQconsumeInput(src->conn) == 0)
+	{
+		pgconn_error(src->conn, NULL, "lost connection to upstream", err);
+		return own_retry_later(src, err);
+	}
+	for (;;)
+	{
+		ReplicationWal wal;
+		int len;
+
+		PQfreemem(src->message);
+		src->message = NULL;
+		len = PQgetCopyData(src->conn, &src->message, 1);
+		if (len == 0)
+		{
+			if (monotime_ms() - src->status_sent_ms >=
+				src->ctx->config->wal_receiver_status_interval_ms)
+				own_send_status(src);
+			return SOURCE_WAIT;
+		}
+		if (len < 0)
+			return own_end(src, err);
+		if (!replication_decode_server((const uint8_t *) src->message,
+				(size_t) len, &wal, err))
+			return own_retry_later(src, err);
+		if (wal.kind == REPLICATION_KEEPALIVE)
+		{
+			if (wal.reply_requested)
+				own_send_status(src);
+			continue;
+		}
+		if (wal.start != src->lsn)
+		{
+			errinfo_set(err, SQLSTATE_PROTOCOL_VIOLATION,
+				"gap in WAL from upstream: expected " LSN_FORMAT
+				", got " LSN_FORMAT,
+				LSN_ARGS(src->lsn), LSN_ARGS(wal.start));
+			return own_retry_later(src, err);
+		}
+		src->data = wal.data;
+		src->data_len = wal.len;
+		if (wal.len > 0)
+		{
+			src->pause_ms = FIRST_PAUSE_MS;
+			return SOURCE_OK;
+		}
+	}
+}
+
+/* Drive the connection until it streams from lsn on. */
+static SourceStatus
+own_prepare(Source *src, Lsn lsn, ErrInfo *err)
+{
+	if (src->state == OWN_STREAMING && src->lsn != lsn)
+		own_close(src); /* wanted elsewhere: streams do not seek */
+	if (src->state == OWN_CLOSED)
+	{
+		if (monotime_ms() < src->retry_ms)
+			return SOURCE_WAIT;
+		own_connect(src);
+	}
+	if (src->state == OWN_CONNECTING)
+		return own_poll_connect(src, lsn, err);
+	return src->state == OWN_STREAMING ? SOURCE_OK : SOURCE_WAIT;
+}
+
+static SourceStatus
+own_read(Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got,
+	ErrInfo *err)
+{
+	SourceStatus status = own_prepare(src, lsn, err);
+	size_t n;
+
+	if (status == SOURCE_OK && src->data_len == 0)
+		status = own_next_message(src, err);
+	if (status != SOURCE_OK)
+		return status;
+	n = Min(cap, src->data_len);
+	memcpy(dst, src->data, n);
+	src->data += n;
+	src->data_len -= n;
+	src->lsn += n;
+	*got = n;
+	return SOURCE_OK;
+}
+
+/*
+ * Whether to leave our own connection for the ring: not as soon as the ring has
+ * the position, when its tail would soon be upon us again, but once we are a
+ * quarter of its length ahead of that, or at its end.
+ */
+static bool
+safe_on_ring(const Source *src, Lsn lsn)
+{
+	const Ring *ring = src->ctx->ring;
+	RingState state = ring_state(ring);
+
+	return state.tli == src->tli && lsn >= state.tail &&
+		(lsn >= state.head || lsn - state.tail >= ring_size(ring) / 4);
+}
+
+SourceStatus
+source_read(Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got,
+	ErrInfo *err)
+{
+	if (src->state == OWN_CLOSED || safe_on_ring(src, lsn))
+	{
+		RingStatus status =
+			ring_read(src->ctx->ring, src->tli, lsn, dst, cap, got);
+
+		src->on_ring = status != RING_LOST;
+		if (src->on_ring)
+		{
+			if (src->state != OWN_CLOSED)
+			{
+				log_msg(LOG_INFO, "reached the WAL ring at " LSN_FORMAT,
+					LSN_ARGS(lsn));
+				own_close(src);
+			}
+			return status == RING_OK ? SOURCE_OK : SOURCE_WAIT;
+		}
+	}
+	src->on_ring = false;
+	return own_read(src, lsn, dst, cap, got, err);
+}
+
+SourceStatus
+source_probe(Source *src, Lsn lsn, ErrInfo *err)
+{
+	if (ring_state(src->ctx->ring).tli == src->tli)
+		return SOURCE_OK;
+	return own_prepare(src, lsn, err);
+}
+
+void
+source_next_timeline(const Source *src, TimeLineId *tli, Lsn *start)
+{
+	*tli = src->next_tli;
+	*start = src->next_start;
+}
+
+bool
+source_on_ring(const Source *src)
+{
+	return src->on_ring;
+}
+
+int
+source_fd(const Source *src, short *events)
+{
+	*events = POLLIN;
+	switch (src->state)
+	{
+		case OWN_CLOSED:
+			return -1;
+		case OWN_CONNECTING:
+			if (src->polling != PGRES_POLLING_READING)
+				*events = POLLOUT;
+			break;
+		case OWN_STREAMING:
+			break;
+	}
+	return PQsocket(src->conn);
+}
+
+int
+source_timeout_ms(const Source *src)
+{
+	int64_t until;
+
+	if (src->on_ring)
+		return -1;
+	switch (src->state)
+	{
+		case OWN_CLOSED:
+			until = src->retry_ms;
+			break;
+		case OWN_CONNECTING:
+			until = src->deadline_ms;
+			break;
+		default:
+			until = src->status_sent_ms +
+				src->ctx->config->wal_receiver_status_interval_ms;
+			break;
+	}
+	return (int) Max(until - monotime_ms(), 1);
+}

@@ -1,0 +1,734 @@
+/*
+ * stream.c
+ *		START_REPLICATION.  See stream.h.
+ *
+ * One turn of the loop takes what the standby has said, sends what the socket
+ * takes, and, when that is all gone, queues one more message.  When a turn has
+ * nothing to do, the next one is made with the cell marked asleep, and if that
+ * has nothing to do either, we wait: so no wake-up is lost (see board.c).
+ *
+ * The order of what may be sent: nothing is read from the source while the scope
+ * of a changed rule is not known; everything else goes through the filter, if
+ * there is one.
+ */
+#include "base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pq/message.h"
+#include "pq/replication.h"
+#include "process/signals.h"
+#include "util/log.h"
+#include "util/mem.h"
+#include "util/monotime.h"
+#include "wal/filter.h"
+#include "worker/reply.h"
+#include "worker/scope.h"
+#include "worker/source.h"
+#include "worker/stream.h"
+
+/* How long a standby may be ahead of what the reader has, before that is an error. */
+#define AHEAD_MS 1000
+/* Between two attempts to find out the scope of a changed rule. */
+#define SCOPE_RETRY_MS 1000
+/* Between two keepalives to a standby that is to confirm what it has. */
+#define DRAIN_PING_MS 200
+/* How long the end of a stream may take at shutdown. */
+#define GOODBYE_MS 2000
+/* Turns between two looks at what the standby says, while it takes all we send. */
+#define TURNS_PER_LOOK 16
+/* How much further each attempt goes back for the start of a record. */
+#define LOOKBACK_FACTOR 8
+
+typedef enum StreamEnd
+{
+	STREAM_GOES_ON,
+	STREAM_CLIENT_DONE,	 /* the standby has sent CopyDone */
+	STREAM_TIMELINE_END, /* the timeline has ended, and both sides said so */
+	STREAM_FAILED		 /* err is for the standby */
+} StreamEnd;
+
+typedef struct Stream
+{
+	Session *s;
+	Source *source;
+	TimeLineId tli;
+	CellState state;
+
+	Lsn start; /* as requested */
+	Lsn sent;  /* of the next byte to be queued */
+	int64_t ahead_until_ms;
+
+	/* exactly one of these holds the WAL on its way */
+	uint8_t *plain; /* REPLICATION_WAL_MAX bytes */
+	WalFilter *filter;
+	size_t in_flight; /* of the filter's bytes, queued */
+	Lsn want;		  /* the first byte that the filter is to give */
+	uint64_t lookback;
+	uint64_t mixed_warned;
+
+	/* the rule has changed, and what it means is not known yet */
+	bool scope_pending;
+	int64_t scope_retry_ms;
+
+	int64_t heard_ms;  /* when the standby last said something */
+	int64_t looked_ms; /* when we last looked whether it had */
+	bool pinged;	  /* asked for a sign of life since then */
+	bool reply_wanted;
+	bool timeline_ended; /* CopyDone has been sent, theirs is awaited */
+	bool draining;
+	Lsn drain_to;
+	int64_t drain_pinged_ms;
+	unsigned turns;
+	bool waited; /* just now */
+} Stream;
+
+/* Bytes at want come next; the scan begins as far back as lookback says. */
+static bool
+start_scan(Stream *st, ErrInfo *err)
+{
+	Lsn page = lsn_floor(st->want, st->s->facts.block_size);
+	Lsn first = st->s->facts.segment_size; /* segment 0 is never used */
+
+	if (page - Min(page, first) < st->lookback / LOOKBACK_FACTOR)
+		return errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+			"could not find the start of the WAL record at " LSN_FORMAT,
+			LSN_ARGS(st->want));
+	filter_start(st->filter,
+		page - first > st->lookback ? page - st->lookback : Min(page, first),
+		st->want);
+	return true;
+}
+
+/* From the next byte on, WAL goes through a filter, which begins with scope. */
+static bool
+begin_filter(Stream *st, WalScope *scope, ErrInfo *err)
+{
+	WalGeometry geometry = {
+		.segment_size = st->s->facts.segment_size,
+		.block_size = st->s->facts.block_size,
+		.system_identifier = st->s->facts.system_identifier,
+	};
+
+	st->filter = filter_new(&geometry, scope);
+	st->want = st->sent;
+	st->lookback = 0;
+	return start_scan(st, err);
+}
+
+/*
+ * A new scope for a stream that goes on: never wider than what it had.  A
+ * standby that has had everything so far gets the rest of the record that it is
+ * in the middle of, too.
+ */
+static bool
+narrow_scope(Stream *st, WalScope *scope, ErrInfo *err)
+{
+	if (scope == NULL)
+	{
+		if (st->filter != NULL)
+			log_msg(LOG_WARNING,
+				"rule \"%s\" withholds nothing, but this standby lacks data "
+				"already: it keeps its scope until it is rebuilt",
+				st->s->status.rule);
+		return true;
+	}
+	if (st->filter == NULL && !begin_filter(st, walscope_new(), err))
+	{
+		walscope_free(scope);
+		return false;
+	}
+	walscope_narrow(scope, filter_scope(st->filter));
+	filter_set_scope(st->filter, scope);
+	return true;
+}
+
+/* Take over a newer configuration, and what it means for us. */
+static bool
+refresh_rule(Stream *st, ErrInfo *err)
+{
+	Session *s = st->s;
+	char rule[BOARD_NAME_SIZE];
+	uint64_t digest = rule_filter_digest(&s->rule->filter);
+	Config *previous;
+	WalScope *scope;
+
+	snprintf(rule, sizeof(rule), "%s", s->rule->name);
+	if (child_refresh_config(s->ctx, &previous))
+	{
+		session_rematch(s, previous);
+		if (strcmp(rule, s->rule->name) != 0 ||
+			digest != rule_filter_digest(&s->rule->filter))
+		{
+			st->scope_pending = true;
+			st->scope_retry_ms = 0;
+		}
+	}
+	if (!st->scope_pending || monotime_ms() < st->scope_retry_ms)
+		return true;
+	if (!facts_get(&s->facts) || !scope_compile(s, &scope, err))
+	{
+		log_err(LOG_WARNING, err);
+		st->scope_retry_ms = monotime_ms() + SCOPE_RETRY_MS;
+		return true;
+	}
+	st->scope_pending = false;
+	log_msg(LOG_LOG, "rule \"%s\" has changed, in force from " LSN_FORMAT " on",
+		s->rule->name, LSN_ARGS(st->sent));
+	return narrow_scope(st, scope, err);
+}
+
+/* Queue WAL that begins at st->sent. */
+static void
+queue_wal(Stream *st, const uint8_t *wal, size_t len)
+{
+	uint8_t header[REPLICATION_WAL_HEADER_SIZE];
+	RingState ring = ring_state(st->s->ctx->ring);
+
+	replication_wal_header(header, len, st->sent,
+		Max(ring.head, st->sent + len), monotime_pg_timestamp());
+	buf_put_bytes(client_out(&st->s->client), header, sizeof(header));
+	client_put_wal(&st->s->client, wal, len);
+	st->sent += len;
+	st->s->status.sent = st->sent;
+	board_publish(&st->s->status);
+}
+
+static void
+warn_of_mixed(Stream *st)
+{
+	const FilterStats *stats = filter_stats(st->filter);
+
+	if (stats->mixed_records == st->mixed_warned)
+		return;
+	log_msg(LOG_WARNING,
+		"%" PRIu64 " WAL records, the last at " LSN_FORMAT
+		", concern what is withheld and what is not; they were kept",
+		stats->mixed_records - st->mixed_warned, LSN_ARGS(stats->mixed_lsn));
+	st->mixed_warned = stats->mixed_records;
+}
+
+/* Queue what the filter has ready.  False if that is nothing. */
+static bool
+queue_filtered(Stream *st)
+{
+	const uint8_t *wal;
+	size_t len;
+	Lsn lsn;
+
+	wal = filter_ready(st->filter, &len, &lsn);
+	len = Min(len, REPLICATION_WAL_MAX);
+	if (len == 0 || lsn < st->want)
+		return false;
+	queue_wal(st, wal, len);
+	st->in_flight = len;
+	warn_of_mixed(st);
+	return true;
+}
+
+static SourceStatus
+pump_plain(Stream *st, ErrInfo *err)
+{
+	size_t got;
+	SourceStatus status = source_read(st->source, st->sent, st->plain,
+		REPLICATION_WAL_MAX, &got, err);
+
+	if (status == SOURCE_OK)
+		queue_wal(st, st->plain, got);
+	return status;
+}
+
+static SourceStatus
+pump_filtered(Stream *st, ErrInfo *err)
+{
+	SourceStatus status;
+	size_t got;
+	Lsn lsn;
+	uint8_t *room;
+
+	if (queue_filtered(st))
+		return SOURCE_OK;
+	room = filter_room(st->filter, REPLICATION_WAL_MAX, &lsn);
+	status = source_read(
+		st->source, lsn, room, REPLICATION_WAL_MAX, &got, err);
+	if (status != SOURCE_OK)
+		return status;
+	switch (filter_push(st->filter, got, err))
+	{
+		case FILTER_OK:
+			queue_filtered(st);
+			return SOURCE_OK;
+		case FILTER_LOOKBACK:
+			st->lookback = st->lookback == 0
+				? st->s->facts.block_size
+				: st->lookback * LOOKBACK_FACTOR;
+			return start_scan(st, err) ? SOURCE_OK : SOURCE_FAILED;
+		case FILTER_HALT:
+			break;
+	}
+	/* What came before the trouble is good. */
+	while (queue_filtered(st))
+	{
+		if (!client_flush_wait(&st->s->client, GOODBYE_MS))
+			break;
+		filter_consume(st->filter, st->in_flight);
+		st->in_flight = 0;
+	}
+	return SOURCE_FAILED;
+}
+
+/*
+ * Queue the next message if there is WAL for one.  *progress is set if anything
+ * moved.
+ */
+static StreamEnd
+pump(Stream *st, bool *progress, ErrInfo *err)
+{
+	SourceStatus status;
+	bool live;
+
+	if (st->scope_pending || st->timeline_ended)
+		return STREAM_GOES_ON;
+	if (st->in_flight > 0)
+	{
+		filter_consume(st->filter, st->in_flight);
+		st->in_flight = 0;
+	}
+	status = st->filter != NULL ? pump_filtered(st, err) : pump_plain(st, err);
+	live = source_on_ring(st->source) &&
+		(status == SOURCE_WAIT || st->state == CELL_STREAMING);
+	if (live != (st->state == CELL_STREAMING))
+	{
+		st->state = live ? CELL_STREAMING : CELL_CATCHUP;
+		session_set_state(st->s, st->state);
+	}
+	switch (status)
+	{
+		case SOURCE_OK:
+			*progress = true;
+			break;
+		case SOURCE_WAIT:
+			break;
+		case SOURCE_END_OF_TIMELINE:
+			message_copy_done(client_out(&st->s->client));
+			st->timeline_ended = true;
+			*progress = true;
+			break;
+		case SOURCE_FAILED:
+			return STREAM_FAILED;
+	}
+	return STREAM_GOES_ON;
+}
+
+static void
+queue_keepalive(Stream *st, bool request_reply)
+{
+	message_keepalive(client_out(&st->s->client), st->sent,
+		monotime_pg_timestamp(), request_reply);
+}
+
+/* One message from the standby in COPY mode. */
+static StreamEnd
+take_frame(Stream *st, const Frame *frame)
+{
+	ErrInfo err;
+
+	switch (frame->type)
+	{
+		case FRAME_COPY_DATA:
+			if (reply_take(st->s, frame->body, frame->len, &st->reply_wanted,
+					&err))
+				return STREAM_GOES_ON;
+			session_fatal(st->s, &err);
+		case FRAME_COPY_DONE:
+			return st->timeline_ended ? STREAM_TIMELINE_END
+									  : STREAM_CLIENT_DONE;
+		case FRAME_TERMINATE:
+			session_end(st->s);
+		default:
+			errinfo_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
+				"unexpected message type 0x%02X from a standby", frame->type);
+			session_fatal(st->s, &err);
+	}
+}
+
+/* All that the standby has said. */
+static StreamEnd
+take_frames(Stream *st, bool *progress)
+{
+	StreamEnd end = STREAM_GOES_ON;
+	Frame frame;
+	ErrInfo err;
+
+	if (!st->waited && st->turns++ % TURNS_PER_LOOK != 0)
+		return STREAM_GOES_ON;
+	st->waited = false;
+	st->looked_ms = monotime_ms();
+	client_fill(&st->s->client);
+	while (end == STREAM_GOES_ON)
+	{
+		switch (client_next_frame(&st->s->client, &frame, &err))
+		{
+			case FRAME_OK:
+				st->heard_ms = monotime_ms();
+				st->pinged = false;
+				*progress = true;
+				end = take_frame(st, &frame);
+				break;
+			case FRAME_MORE:
+				if (st->s->client.gone)
+				{
+					log_msg(LOG_LOG, "standby left at " LSN_FORMAT,
+						LSN_ARGS(st->sent));
+					session_end(st->s);
+				}
+				return STREAM_GOES_ON;
+			case FRAME_BAD:
+				session_fatal(st->s, &err);
+		}
+	}
+	return end;
+}
+
+/* wal_sender_timeout: ask at half of it, give up at all of it. */
+static void
+check_timeout(Stream *st)
+{
+	int timeout = st->s->ctx->config->wal_sender_timeout_ms;
+	int64_t silent = monotime_ms() - st->heard_ms;
+	ErrInfo err;
+
+	if (timeout == 0)
+		return;
+	/* we may have been stopped ourselves, with its words in our socket */
+	if (silent >= timeout && st->looked_ms < st->heard_ms + timeout)
+	{
+		st->waited = true;
+		return;
+	}
+	if (silent >= timeout)
+	{
+		errinfo_set(&err, SQLSTATE_CONNECTION_FAILURE,
+			"terminating stream at " LSN_FORMAT
+			": nothing from the standby for %d ms",
+			LSN_ARGS(st->sent), timeout);
+		log_err(LOG_WARNING, &err);
+		session_end(st->s);
+	}
+	if (silent >= timeout / 2 && !st->pinged && !client_pending(&st->s->client))
+	{
+		queue_keepalive(st, true);
+		st->pinged = true;
+	}
+}
+
+/*
+ * We are to stop: end the stream as a server does that shuts down (walsender.c,
+ * WalSndDone): CommandComplete without CopyDone.
+ */
+static void
+shut_down(Stream *st)
+{
+	Client *client = &st->s->client;
+
+	if (client_flush_wait(client, GOODBYE_MS))
+	{
+		message_command_complete(client_out(client), "COPY 0");
+		client_flush_wait(client, GOODBYE_MS);
+	}
+	log_msg(LOG_LOG, "stream ended at " LSN_FORMAT ", shutting down",
+		LSN_ARGS(st->sent));
+	session_end(st->s);
+}
+
+/* Smart shutdown: the standby is to have and to confirm what there is now. */
+static void
+check_drain(Stream *st)
+{
+	const BoardStatus *status = &st->s->status;
+	Lsn confirmed =
+		status->flush != InvalidLsn ? status->flush : status->write;
+
+	if (!st->draining)
+	{
+		st->draining = true;
+		st->drain_to = ring_state(st->s->ctx->ring).head;
+	}
+	if (st->sent < st->drain_to && !st->timeline_ended)
+		return;
+	if (confirmed >= st->drain_to)
+		shut_down(st);
+	if (!client_pending(&st->s->client) &&
+		monotime_ms() - st->drain_pinged_ms >= DRAIN_PING_MS)
+	{
+		queue_keepalive(st, true);
+		st->drain_pinged_ms = monotime_ms();
+	}
+}
+
+/* What others want from us. */
+static StreamEnd
+check_requests(Stream *st, ErrInfo *err)
+{
+	if (signals_stop_requested())
+		shut_down(st);
+	if (signals_drain_requested())
+		check_drain(st);
+	if (signals_take_cancel())
+	{
+		errinfo_set(err, SQLSTATE_QUERY_CANCELED,
+			"canceling statement due to user request");
+		return STREAM_FAILED;
+	}
+	if (!refresh_rule(st, err))
+		return STREAM_FAILED;
+	check_timeout(st);
+	return STREAM_GOES_ON;
+}
+
+/* A standby that asks for what does not exist yet must be told (walsender.c). */
+static StreamEnd
+check_ahead(Stream *st, ErrInfo *err)
+{
+	RingState ring = ring_state(st->s->ctx->ring);
+	Lsn end = Max(ring.head, ring.upstream_end);
+
+	if (st->ahead_until_ms == 0 || ring.tli != st->tli || st->start <= end)
+	{
+		st->ahead_until_ms = 0;
+		return STREAM_GOES_ON;
+	}
+	if (monotime_ms() < st->ahead_until_ms)
+		return STREAM_GOES_ON;
+	errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		"requested start " LSN_FORMAT
+		" lies ahead of the upstream's WAL, which ends at " LSN_FORMAT,
+		LSN_ARGS(st->start), LSN_ARGS(end));
+	return STREAM_FAILED;
+}
+
+static int
+wait_ms(const Stream *st)
+{
+	int64_t now = monotime_ms();
+	int timeout = st->s->ctx->config->wal_sender_timeout_ms;
+	int source = source_timeout_ms(st->source);
+	int64_t due = INT32_MAX;
+
+	if (timeout > 0)
+		due = Min(due,
+			st->heard_ms + (st->pinged ? timeout : timeout / 2) - now);
+	if (source >= 0 && !client_pending(&st->s->client))
+		due = Min(due, source);
+	if (st->scope_pending)
+		due = Min(due, st->scope_retry_ms - now);
+	if (st->draining)
+		due = Min(due, DRAIN_PING_MS);
+	if (st->ahead_until_ms != 0)
+		due = Min(due, st->ahead_until_ms - now);
+	return (int) Max(due, 1);
+}
+
+static void
+wait_for_work(Stream *st)
+{
+	bool pending = client_pending(&st->s->client);
+	short events;
+	int fd = source_fd(st->source, &events);
+
+	/* New WAL is of no interest while the last message is not out. */
+	client_wait(&st->s->client, pending ? -1 : fd, events, wait_ms(st));
+	board_sleep_end();
+	st->waited = true;
+}
+
+static StreamEnd
+stream_loop(Stream *st, ErrInfo *err)
+{
+	Client *client = &st->s->client;
+	bool asleep = false;
+
+	for (;;)
+	{
+		bool progress = false;
+		StreamEnd end = take_frames(st, &progress);
+
+		if (end == STREAM_GOES_ON)
+			end = check_requests(st, err);
+		if (end == STREAM_GOES_ON)
+			end = check_ahead(st, err);
+		if (end == STREAM_GOES_ON && !client_pending(client))
+		{
+			if (st->reply_wanted)
+			{
+				queue_keepalive(st, false);
+				st->reply_wanted = false;
+				progress = true;
+			}
+			else
+				end = pump(st, &progress, err);
+		}
+		client_flush(client);
+		if (end != STREAM_GOES_ON)
+			return end;
+		if (client->gone)
+			st->waited = true; /* look at once, and leave */
+		else if (progress && !client_pending(client))
+			continue;
+		else if (client_pending(client) || asleep)
+		{
+			wait_for_work(st);
+			asleep = false;
+		}
+		else
+		{
+			board_sleep_begin();
+			asleep = true;
+		}
+	}
+}
+
+/* next_tli and next_tli_startpos (protocol docs, START_REPLICATION). */
+static void
+put_next_timeline(Stream *st)
+{
+	static const MessageColumn columns[] = {
+		{"next_tli", TYPE_INT8, 8},
+		{"next_tli_startpos", TYPE_TEXT, -1},
+	};
+	Buf *out = client_out(&st->s->client);
+	MessageValue values[2];
+	char tli_text[16];
+	char start_text[LSN_TEXT_SIZE];
+	TimeLineId tli;
+	Lsn start;
+
+	source_next_timeline(st->source, &tli, &start);
+	snprintf(tli_text, sizeof(tli_text), "%u", tli);
+	snprintf(start_text, sizeof(start_text), LSN_FORMAT, LSN_ARGS(start));
+	values[0] = message_value(tli_text);
+	values[1] = message_value(start_text);
+	message_row_description(out, columns, lengthof(columns));
+	message_data_row(out, values, lengthof(values));
+}
+
+/*
+ * For a timeline that the ring is not on: has it ended right there, or may it not
+ * be had at all?  Both have to be known before COPY mode begins.
+ */
+static SourceStatus
+probe(Stream *st, ErrInfo *err)
+{
+	int64_t deadline =
+		monotime_ms() + st->s->ctx->config->authentication_timeout_ms;
+	SourceStatus status;
+
+	while ((status = source_probe(st->source, st->start, err)) == SOURCE_WAIT)
+	{
+		short events;
+		int fd = source_fd(st->source, &events);
+
+		if (signals_stop_requested() || signals_drain_requested())
+			session_shutdown(st->s);
+		if (st->s->client.gone)
+			session_end(st->s);
+		if (monotime_ms() >= deadline)
+		{
+			errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
+				"timeline %u is not at hand, and the upstream cannot be "
+				"reached", st->tli);
+			return SOURCE_FAILED;
+		}
+		client_wait(&st->s->client, fd, events, source_timeout_ms(st->source));
+		board_sleep_end();
+	}
+	return status;
+}
+
+/* The answer when COPY mode is over, or was never entered. */
+static void
+finish(Stream *st, StreamEnd end, const ErrInfo *err)
+{
+	Buf *out = client_out(&st->s->client);
+
+	if (end == STREAM_FAILED)
+	{
+		session_error(st->s, err);
+		return;
+	}
+	if (end == STREAM_CLIENT_DONE)
+		message_copy_done(out);
+	else
+		put_next_timeline(st);
+	/* A server sends both tags. */
+	message_command_complete(out, "START_STREAMING");
+	message_command_complete(out, replcmd_name(REPLCMD_START_PHYSICAL));
+}
+
+/* All of it between the command and its answer. */
+static void
+run(Stream *st, WalScope *scope)
+{
+	StreamEnd end = STREAM_FAILED;
+	ErrInfo err;
+
+	switch (probe(st, &err))
+	{
+		case SOURCE_OK:
+			message_copy_both(client_out(&st->s->client));
+			log_msg(LOG_LOG,
+				"standby joined at " LSN_FORMAT " on timeline %u under rule "
+				"\"%s\"%s",
+				LSN_ARGS(st->start), st->tli, st->s->rule->name,
+				scope != NULL ? ", filtered" : "");
+			if (scope == NULL || begin_filter(st, scope, &err))
+				end = stream_loop(st, &err);
+			log_msg(LOG_LOG, "stream ended at " LSN_FORMAT, LSN_ARGS(st->sent));
+			break;
+		case SOURCE_END_OF_TIMELINE:
+			walscope_free(scope);
+			end = STREAM_TIMELINE_END;
+			break;
+		default:
+			walscope_free(scope);
+			break;
+	}
+	/* The WAL that is queued lies in memory that goes away. */
+	if (!client_flush_wait(&st->s->client,
+			Max(st->s->ctx->config->wal_sender_timeout_ms, GOODBYE_MS)))
+		session_end(st->s);
+	finish(st, end, &err);
+}
+
+void
+stream_run(Session *s, const ReplCommand *command)
+{
+	Stream st = {
+		.s = s,
+		.tli = command->tli != 0 ? command->tli : s->facts.tli,
+		.state = CELL_CATCHUP,
+		.start = command->start,
+		.sent = command->start,
+		.heard_ms = monotime_ms(),
+		.ahead_until_ms = monotime_ms() + AHEAD_MS,
+		.waited = true,
+	};
+	WalScope *scope;
+	ErrInfo err;
+
+	if (!scope_compile(s, &scope, &err))
+	{
+		session_error(s, &err);
+		return;
+	}
+	session_set_state(s, st.state);
+	st.source = source_new(s->ctx, st.tli);
+	st.plain = mem_alloc(REPLICATION_WAL_MAX);
+	run(&st, scope);
+	filter_free(st.filter);
+	source_free(st.source);
+	free(st.plain);
+	reply_forget(s);
+}

@@ -1,0 +1,24 @@
+/*
+ * reply.h
+ *		What a standby says while it is being streamed to.
+ */
+#ifndef WORKER_REPLY_H
+#define WORKER_REPLY_H
+
+#include "base.h"
+
+#include "util/errinfo.h"
+#include "worker/session.h"
+
+/*
+ * Take the body of a CopyData message: positions and xmins go to our cell, the
+ * reader is woken if the latter have changed.  *reply_requested is set if the
+ * standby wants a keepalive.
+ */
+MUST_CHECK bool reply_take(Session *s, const uint8_t *body, size_t len,
+	bool *reply_requested, ErrInfo *err);
+
+/* The stream has ended: this standby holds nothing back any more. */
+void reply_forget(Session *s);
+
+#endif /* WORKER_REPLY_H */

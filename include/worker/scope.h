@@ -1,0 +1,26 @@
+/*
+ * scope.h
+ *		From a rule's names to verdicts by OID.
+ */
+#ifndef WORKER_SCOPE_H
+#define WORKER_SCOPE_H
+
+#include "base.h"
+
+#include "util/errinfo.h"
+#include "wal/walscope.h"
+#include "worker/session.h"
+
+/*
+ * What the standbys of the session's rule may have: the names of its filter
+ * looked up on the upstream, by what the rule's journal has on record.  *scope is
+ * NULL if that is everything, now and for ever: the WAL need not be looked at.
+ * Otherwise it belongs to the caller, and writes to the journal by itself; the
+ * session must outlive it.
+ *
+ * Waits for the upstream.  False, with err, if something that has to be known is
+ * not: the standby must get nothing then.
+ */
+MUST_CHECK bool scope_compile(Session *s, WalScope **scope, ErrInfo *err);
+
+#endif /* WORKER_SCOPE_H */

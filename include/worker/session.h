@@ -1,0 +1,62 @@
+/*
+ * session.h
+ *		One client's session, from its first byte to its commands.
+ */
+#ifndef WORKER_SESSION_H
+#define WORKER_SESSION_H
+
+#include "base.h"
+
+#include <sys/socket.h>
+
+#include "conf/option.h"
+#include "process/child.h"
+#include "shm/board.h"
+#include "shm/facts.h"
+#include "util/errinfo.h"
+#include "util/net.h"
+#include "worker/client.h"
+
+typedef struct Session
+{
+	ChildContext *ctx;
+	Client client;
+	struct sockaddr_storage peer;
+	char peer_text[NET_TEXT_SIZE];
+	char user[BOARD_NAME_SIZE];
+	char application_name[BOARD_NAME_SIZE];
+	const Rule *rule;	/* of ctx->config */
+	Facts facts;		/* what was known of the upstream when last asked */
+	BoardStatus status; /* what our cell says */
+} Session;
+
+/*
+ * Greet the client: encryption requests, cancel requests, protocol version, who
+ * it is, which rule is its own.  Returns when commands may come; a client that
+ * gets no session ends the process.
+ */
+void session_start(Session *s, ChildContext *ctx, int fd,
+	const struct sockaddr_storage *peer);
+
+/* Tell the client (severity "ERROR"); the session goes on. */
+void session_error(Session *s, const ErrInfo *err);
+
+/* Tell the client (severity "FATAL"), log it, and end the process. */
+void session_fatal(Session *s, const ErrInfo *err) NORETURN;
+
+/* End the process because the client has gone, or has said goodbye. */
+void session_end(Session *s) NORETURN;
+
+/* End the process because we have been told to stop. */
+void session_shutdown(Session *s) NORETURN;
+
+/* The state for the board and for ps. */
+void session_set_state(Session *s, CellState state);
+
+/*
+ * A newer configuration has been taken over: find our rule in it.  A client that
+ * no rule fits any more keeps what it has; *previous stays alive in that case.
+ */
+void session_rematch(Session *s, Config *previous);
+
+#endif /* WORKER_SESSION_H */
