@@ -122,18 +122,36 @@ apply_decision(WalScope *scope, ScopeKind kind, const char *rest)
 	return true;
 }
 
-/* One line with a good CRC, terminated. */
+/* The first line: is this a journal, and of these standbys? */
 static bool
-apply_line(Journal *j, const char *text, bool first, uint64_t sysid,
-	WalScope *scope)
+check_first_line(const Journal *j, const char *text, uint64_t sysid,
+	ErrInfo *err)
 {
 	uint64_t number;
 	int version;
 
-	if (first)
-		return sscanf(text, "walbouncer-scope %d %" SCNu64, &version,
-				   &number) == 2 &&
-			version == FORMAT_VERSION && number == sysid;
+	if (sscanf(text, "walbouncer-scope %d %" SCNu64, &version, &number) != 2 ||
+		version != FORMAT_VERSION)
+	{
+		errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+			"\"%s\" is not a scope journal of format %d", j->path,
+			FORMAT_VERSION);
+		return false;
+	}
+	if (number == sysid)
+		return true;
+	errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		"scope journal \"%s\" is of another database system", j->path);
+	return errinfo_hint(
+		err, "Remove it if the standbys of the rule have been rebuilt.");
+}
+
+/* One line with a good CRC, terminated. */
+static bool
+apply_line(Journal *j, const char *text, WalScope *scope)
+{
+	uint64_t number;
+
 	if (sscanf(text, "rule %" SCNx64, &number) == 1)
 	{
 		j->has_digest = true;
@@ -183,8 +201,12 @@ apply_text(Journal *j, char *text, size_t len, uint64_t sysid, WalScope *scope,
 			break;
 		}
 		*end = '\0';
-		if (!line_crc_good(start, (size_t) (end - start)) ||
-			!apply_line(j, start + CRC_TEXT_LEN + 1, line == 1, sysid, scope))
+		if (!line_crc_good(start, (size_t) (end - start)))
+			return damaged(j, line, err);
+		start += CRC_TEXT_LEN + 1;
+		if (line == 1 && !check_first_line(j, start, sysid, err))
+			return false;
+		if (line > 1 && !apply_line(j, start, scope))
 			return damaged(j, line, err);
 		pos = (size_t) (end - text) + 1;
 	}
