@@ -128,6 +128,8 @@ filter_stats(const WalFilter *f)
 static void
 compact(WalFilter *f, size_t drop)
 {
+	if (drop == 0)
+		return;
 	memmove(f->buf, f->buf + drop, f->len - drop);
 	f->base_lsn += drop;
 	f->len -= drop;
@@ -419,10 +421,18 @@ push_piece(WalFilter *f, uint8_t *data, const ScanPiece *piece, ErrInfo *err)
 static void
 update_ready(WalFilter *f)
 {
-	bool open = f->scanner.record_have > 0 &&
-		(f->fate == FATE_UNDECIDED || f->scanner.record_total <= HOLD_MAX);
+	const Scanner *s = &f->scanner;
+	bool open = s->record_have > 0 &&
+		(f->fate == FATE_UNDECIDED || s->record_total <= HOLD_MAX);
 
-	if (open || f->fate == FATE_HALTED)
+	if (!s->seen_record && s->record_total == 0)
+	{
+		/* It may still be that we have to start earlier: nothing has left then. */
+		f->ready = f->base_lsn < f->want
+			? Min(f->scanned, (size_t) (f->want - f->base_lsn))
+			: 0;
+	}
+	else if (open || f->fate == FATE_HALTED)
 		f->ready = (size_t) (Max(f->record_lsn, f->base_lsn) - f->base_lsn);
 	else
 		f->ready = f->scanned;
