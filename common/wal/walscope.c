@@ -57,6 +57,7 @@ void
 walscope_set_default(WalScope *scope, ScopeKind kind, ScopeVerdict verdict)
 {
 	scope->tables[kind].unknown = verdict;
+	scope->tables[kind].last.oid = InvalidOid;
 }
 
 ScopeVerdict
