@@ -87,6 +87,7 @@ static const RmgrLayout layouts[] = {
 	{RM_HEAP, 0x70, 0x30, 0, NONE, false},	 /* TRUNCATE */
 	{RM_BTREE, 0xf0, 0xd0, 4, 0, false},	 /* REUSE_PAGE */
 	{RM_GIST, 0xf0, 0x20, 4, 0, false},		 /* PAGE_REUSE */
+	{RM_GIST, 0xf0, 0x70, NONE, NONE, true}, /* ASSIGN_LSN: four bytes of nothing */
 	{RM_LOGICALMSG, 0xf0, 0x00, 0, NONE, false},
 };
 
@@ -145,6 +146,9 @@ subjects_of_main_data(const RecordHead *head, Lsn lsn,
 	if (head->rmid >= RM_BUILTIN_COUNT || rmgrs[head->rmid].policy == RMGR_PASS)
 		return true;
 	layout = find_layout(head, version);
+	/* An extension's generic record without a page: there is nothing in it. */
+	if (layout == NULL && head->main_len == 0)
+		return true;
 	if (layout == NULL)
 		return errinfo_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
 			"cannot filter WAL record at " LSN_FORMAT
