@@ -86,7 +86,7 @@ journal_add_digest(Journal *j, uint64_t digest)
 }
 
 void
-journal_add(Journal *j, ScopeKind kind, Oid oid, ScopeVerdict verdict, Lsn lsn,
+journal_add(Journal *j, ScopeKind kind, Oid oid, ScopeVerdict verdict, Lsn since,
 	const char *reason, const char *name)
 {
 	char encoded[256];
@@ -95,7 +95,7 @@ journal_add(Journal *j, ScopeKind kind, Oid oid, ScopeVerdict verdict, Lsn lsn,
 	encode_name(name, encoded, sizeof(encoded));
 	snprintf(text, sizeof(text), "%s %u %s " LSN_FORMAT " %s %s",
 		kind_names[kind], oid, verdict == SCOPE_OUT ? "out" : "in",
-		LSN_ARGS(lsn), reason, encoded);
+		LSN_ARGS(since), reason, encoded);
 	add_line(j, text);
 }
 
@@ -103,22 +103,23 @@ journal_add(Journal *j, ScopeKind kind, Oid oid, ScopeVerdict verdict, Lsn lsn,
 static bool
 apply_decision(WalScope *scope, ScopeKind kind, const char *rest)
 {
-	char verdict_text[8];
-	ScopeVerdict verdict;
+	char verdict[8];
+	char since_text[LSN_TEXT_SIZE];
 	ScopeVerdict known;
 	unsigned oid;
+	Lsn since;
 
-	if (sscanf(rest, "%u %7s ", &oid, verdict_text) != 2)
-		return false;
-	if (strcmp(verdict_text, "out") == 0)
-		verdict = SCOPE_OUT;
-	else if (strcmp(verdict_text, "in") == 0)
-		verdict = SCOPE_IN;
-	else
+	if (sscanf(rest, "%u %7s %17s ", &oid, verdict, since_text) != 3 ||
+		!lsn_parse(since_text, &since))
 		return false;
 	if (walscope_get(scope, kind, oid, &known) && known == SCOPE_OUT)
 		return true;
-	walscope_set(scope, kind, oid, verdict);
+	if (strcmp(verdict, "out") == 0)
+		walscope_set_out(scope, kind, oid, since);
+	else if (strcmp(verdict, "in") == 0)
+		walscope_set(scope, kind, oid, SCOPE_IN);
+	else
+		return false;
 	return true;
 }
 

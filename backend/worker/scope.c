@@ -60,6 +60,8 @@ typedef struct Compilation
 	PGresult *rows[SCOPE_KIND_COUNT]; /* what the upstream has */
 	Journal journal;
 	bool lists_changed; /* since the journal was last written by them */
+	bool live;
+	Lsn since; /* where the standby is */
 } Compilation;
 
 static const RuleList *
@@ -92,6 +94,7 @@ decide(Compilation *c, ScopeKind kind, Oid oid, const char *name, bool always)
 		verdict_by_name(c->rule, &kinds[kind], name, always);
 	ScopeVerdict known;
 	bool on_record = walscope_get(c->scope, kind, oid, &known);
+	Lsn since = InvalidLsn;
 
 	if (on_record && known == SCOPE_OUT)
 	{
@@ -104,8 +107,16 @@ decide(Compilation *c, ScopeKind kind, Oid oid, const char *name, bool always)
 	}
 	if (on_record && (by_name == SCOPE_IN || !c->lists_changed))
 		return;
-	walscope_set(c->scope, kind, oid, by_name);
-	journal_add(&c->journal, kind, oid, by_name, InvalidLsn, "name", name);
+	if (by_name == SCOPE_IN)
+		walscope_set(c->scope, kind, oid, SCOPE_IN);
+	else
+	{
+		if (on_record || c->live)
+			since = c->since;
+		walscope_set_out(c->scope, kind, oid, since);
+	}
+	journal_add(&c->journal, kind, oid, by_name, since,
+		on_record ? "narrowed" : "name", name);
 }
 
 /* Names of the lists that nothing has. */
@@ -214,8 +225,14 @@ on_verdict(void *arg, ScopeKind kind, Oid oid, Lsn lsn, ScopeCause cause,
 	{
 		/* another worker of the rule may have met it before us */
 		if (!walscope_get(known, kind, oid, &verdict) || verdict != SCOPE_OUT)
-			journal_add(&journal, kind, oid, SCOPE_OUT, lsn,
-				cause == SCOPE_FILE_COPY ? "file_copy" : "unknown", "");
+		{
+			if (cause == SCOPE_FILE_COPY)
+				journal_add(
+					&journal, kind, oid, SCOPE_OUT, lsn, "file_copy", "");
+			else
+				journal_add(
+					&journal, kind, oid, SCOPE_OUT, InvalidLsn, "unknown", "");
+		}
 		ok = journal_commit(&journal, err);
 		journal_close(&journal);
 	}
@@ -239,11 +256,13 @@ compile_with_journal(Compilation *c, ErrInfo *err)
 }
 
 bool
-scope_compile(Session *s, WalScope **scope, ErrInfo *err)
+scope_compile(
+	Session *s, Lsn since, bool live, WalScope **scope, ErrInfo *err)
 {
 	const char *state_directory = s->ctx->config->state_directory;
 	bool has_filter = rule_has_filter(s->rule);
-	Compilation c = {.session = s, .rule = s->rule};
+	Compilation c = {
+		.session = s, .rule = s->rule, .live = live, .since = since};
 	bool ok = false;
 
 	*scope = NULL;

@@ -168,7 +168,7 @@ refresh_rule(Stream *st, ErrInfo *err)
 	}
 	if (!st->scope_pending || monotime_ms() < st->scope_retry_ms)
 		return true;
-	if (!facts_get(&s->facts) || !scope_compile(s, &scope, err))
+	if (!facts_get(&s->facts) || !scope_compile(s, st->sent, true, &scope, err))
 	{
 		log_err(LOG_WARNING, err);
 		st->scope_retry_ms = monotime_ms() + SCOPE_RETRY_MS;
@@ -718,7 +718,7 @@ stream_run(Session *s, const ReplCommand *command)
 	WalScope *scope;
 	ErrInfo err;
 
-	if (!scope_compile(s, &scope, &err))
+	if (!scope_compile(s, command->start, false, &scope, &err))
 	{
 		session_error(s, &err);
 		return;

@@ -18,6 +18,7 @@ typedef struct ScopeEntry
 {
 	Oid oid;
 	ScopeVerdict verdict;
+	Lsn since; /* SCOPE_OUT: of records that begin here or behind */
 } ScopeEntry;
 
 typedef struct ScopeTable
@@ -93,10 +94,19 @@ table_position(const ScopeTable *table, Oid oid)
 	return low;
 }
 
-void
-walscope_set(WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict verdict)
+static const ScopeEntry *
+table_find(const ScopeTable *table, Oid oid)
 {
-	ScopeTable *table = &scope->tables[kind];
+	size_t at = table_position(table, oid);
+
+	return at < table->count && table->entries[at].oid == oid
+		? &table->entries[at]
+		: NULL;
+}
+
+static void
+table_set(ScopeTable *table, Oid oid, ScopeVerdict verdict, Lsn since)
+{
 	size_t at = table_position(table, oid);
 
 	table->last.oid = InvalidOid;
@@ -114,56 +124,72 @@ walscope_set(WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict verdict)
 		table->entries[at].oid = oid;
 	}
 	table->entries[at].verdict = verdict;
+	table->entries[at].since = since;
+}
+
+void
+walscope_set(WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict verdict)
+{
+	table_set(&scope->tables[kind], oid, verdict, InvalidLsn);
+}
+
+void
+walscope_set_out(WalScope *scope, ScopeKind kind, Oid oid, Lsn since)
+{
+	table_set(&scope->tables[kind], oid, SCOPE_OUT, since);
 }
 
 bool
 walscope_get(
 	const WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict *verdict)
 {
-	const ScopeTable *table = &scope->tables[kind];
-	size_t at = table_position(table, oid);
+	const ScopeEntry *entry = table_find(&scope->tables[kind], oid);
 
-	if (at == table->count || table->entries[at].oid != oid)
+	if (entry == NULL)
 		return false;
-	*verdict = table->entries[at].verdict;
+	*verdict = entry->verdict;
 	return true;
+}
+
+/* Out in mine from since on, if not from earlier on. */
+static void
+table_put_out(ScopeTable *mine, Oid oid, Lsn since)
+{
+	const ScopeEntry *entry = table_find(mine, oid);
+
+	if (entry != NULL && entry->verdict == SCOPE_OUT)
+		since = Min(since, entry->since);
+	table_set(mine, oid, SCOPE_OUT, since);
+}
+
+static void
+table_narrow(ScopeTable *mine, const ScopeTable *theirs)
+{
+	/* What they never met is out if it is out by their default. */
+	for (size_t i = 0; theirs->unknown == SCOPE_OUT && i < mine->count; i++)
+	{
+		if (table_find(theirs, mine->entries[i].oid) == NULL)
+			table_put_out(mine, mine->entries[i].oid, InvalidLsn);
+	}
+	for (size_t i = 0; i < theirs->count; i++)
+	{
+		const ScopeEntry *entry = &theirs->entries[i];
+
+		if (entry->verdict == SCOPE_OUT)
+			table_put_out(mine, entry->oid, entry->since);
+		else if (table_find(mine, entry->oid) == NULL)
+			table_set(mine, entry->oid, mine->unknown, InvalidLsn);
+	}
+	if (theirs->unknown == SCOPE_OUT)
+		mine->unknown = SCOPE_OUT;
+	mine->last.oid = InvalidOid;
 }
 
 void
 walscope_narrow(WalScope *scope, const WalScope *other)
 {
 	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
-	{
-		ScopeTable *mine = &scope->tables[kind];
-		const ScopeTable *theirs = &other->tables[kind];
-
-		/* What they never met is out if it is out by their default. */
-		if (theirs->unknown == SCOPE_OUT)
-		{
-			for (size_t i = 0; i < mine->count; i++)
-			{
-				ScopeVerdict verdict;
-
-				if (!walscope_get(other, (ScopeKind) kind, mine->entries[i].oid,
-						&verdict))
-					mine->entries[i].verdict = SCOPE_OUT;
-			}
-		}
-		for (size_t i = 0; i < theirs->count; i++)
-		{
-			const ScopeEntry *entry = &theirs->entries[i];
-			ScopeVerdict verdict;
-
-			if (!walscope_get(scope, (ScopeKind) kind, entry->oid, &verdict))
-				verdict = mine->unknown;
-			if (entry->verdict == SCOPE_OUT)
-				verdict = SCOPE_OUT;
-			walscope_set(scope, (ScopeKind) kind, entry->oid, verdict);
-		}
-		if (theirs->unknown == SCOPE_OUT)
-			mine->unknown = SCOPE_OUT;
-		mine->last.oid = InvalidOid;
-	}
+		table_narrow(&scope->tables[kind], &other->tables[kind]);
 }
 
 bool
@@ -184,16 +210,13 @@ walscope_is_open(const WalScope *scope)
 	return true;
 }
 
-/* An OUT verdict has been reached here and now: it is on record before it counts. */
+/* An OUT verdict has been reached at lsn: it is on record before it counts. */
 static bool
-put_out(WalScope *scope, ScopeKind kind, Oid oid, Lsn lsn, ScopeCause cause,
-	ErrInfo *err)
+announce_out(WalScope *scope, ScopeKind kind, Oid oid, Lsn lsn,
+	ScopeCause cause, ErrInfo *err)
 {
-	if (scope->listener != NULL &&
-		!scope->listener(scope->listener_arg, kind, oid, lsn, cause, err))
-		return false;
-	walscope_set(scope, kind, oid, SCOPE_OUT);
-	return true;
+	return scope->listener == NULL ||
+		scope->listener(scope->listener_arg, kind, oid, lsn, cause, err);
 }
 
 static bool
@@ -201,20 +224,24 @@ check_oid(WalScope *scope, ScopeKind kind, Oid oid, Lsn lsn, bool *in,
 	ErrInfo *err)
 {
 	ScopeTable *table = &scope->tables[kind];
-	ScopeVerdict verdict;
 
 	if (table->last.oid != oid)
 	{
-		if (!walscope_get(scope, kind, oid, &verdict))
+		const ScopeEntry *entry = table_find(table, oid);
+
+		if (entry != NULL)
+			table->last = *entry;
+		else if (table->unknown == SCOPE_OUT)
 		{
-			verdict = table->unknown;
-			if (verdict == SCOPE_OUT &&
-				!put_out(scope, kind, oid, lsn, SCOPE_UNKNOWN_OID, err))
+			if (!announce_out(scope, kind, oid, lsn, SCOPE_UNKNOWN_OID, err))
 				return false;
+			walscope_set(scope, kind, oid, SCOPE_OUT);
+			table->last = *table_find(table, oid);
 		}
-		table->last = (ScopeEntry){.oid = oid, .verdict = verdict};
+		else
+			table->last = (ScopeEntry){.oid = oid, .verdict = SCOPE_IN};
 	}
-	*in = table->last.verdict == SCOPE_IN;
+	*in = table->last.verdict == SCOPE_IN || lsn < table->last.since;
 	return true;
 }
 
@@ -237,5 +264,8 @@ bool
 walscope_exclude(
 	WalScope *scope, Oid database, Lsn lsn, ScopeCause cause, ErrInfo *err)
 {
-	return put_out(scope, SCOPE_DATABASE, database, lsn, cause, err);
+	if (!announce_out(scope, SCOPE_DATABASE, database, lsn, cause, err))
+		return false;
+	walscope_set_out(scope, SCOPE_DATABASE, database, lsn);
+	return true;
 }

@@ -49,17 +49,23 @@ void walscope_free(WalScope *scope);
 
 void walscope_set_default(WalScope *scope, ScopeKind kind, ScopeVerdict verdict);
 ScopeVerdict walscope_default(const WalScope *scope, ScopeKind kind);
+/* For all of the WAL. */
 void walscope_set(WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict verdict);
+/*
+ * Out, but only for records that begin at since or behind it: what began before
+ * has been sent as it was, and its rest must fit.
+ */
+void walscope_set_out(WalScope *scope, ScopeKind kind, Oid oid, Lsn since);
 /* arg was malloc'd; it is freed with the scope. */
 void walscope_listen(WalScope *scope, ScopeListener listener, void *arg);
 
-/* The verdict that is on record for an OID; false if there is none. */
+/* The verdict that is on record for an OID, the latest; false if there is none. */
 MUST_CHECK bool walscope_get(
 	const WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict *verdict);
 
 /*
  * Narrow scope to what other lets through as well: whatever is out in other, by
- * record or by default, is out in scope.
+ * record or by default, is out in scope, and since when it is in either.
  */
 void walscope_narrow(WalScope *scope, const WalScope *other);
 
@@ -74,7 +80,7 @@ bool walscope_is_open(const WalScope *scope);
 MUST_CHECK bool walscope_check(WalScope *scope, Oid database, Oid tablespace,
 	Lsn lsn, bool *in, ErrInfo *err);
 
-/* Put a database out, because of what is seen at lsn. */
+/* Put a database out, from lsn on, because of what is seen there. */
 MUST_CHECK bool walscope_exclude(WalScope *scope, Oid database, Lsn lsn,
 	ScopeCause cause, ErrInfo *err);
 

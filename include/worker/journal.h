@@ -9,10 +9,11 @@
  *
  *		walbouncer-scope 1 SYSTEM-IDENTIFIER		the first line
  *		rule DIGEST									the filter that what follows was decided by
- *		database OID in|out LSN REASON NAME
- *		tablespace OID in|out LSN REASON NAME
+ *		database OID in|out SINCE REASON NAME
+ *		tablespace OID in|out SINCE REASON NAME
  *
- * NAME has %XX for what is not a letter, digit, '_', '.' or '-'.  Later lines win,
+ * SINCE is the LSN from which on records are withheld; what began before it had
+ * been sent already.  NAME has %XX for what is not a letter, digit, '_', '.' or '-'.  Later lines win,
  * but for one thing: what is out stays out.
  *
  * All workers of a rule share the file; a lock on it covers reading and
@@ -53,7 +54,7 @@ MUST_CHECK bool journal_open(Journal *j, const char *state_directory,
 /* Lines for journal_commit to append. */
 void journal_add_digest(Journal *j, uint64_t digest);
 void journal_add(Journal *j, ScopeKind kind, Oid oid, ScopeVerdict verdict,
-	Lsn lsn, const char *reason, const char *name);
+	Lsn since, const char *reason, const char *name);
 
 /* Append what was added and make it durable. */
 MUST_CHECK bool journal_commit(Journal *j, ErrInfo *err);

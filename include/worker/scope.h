@@ -18,9 +18,15 @@
  * Otherwise it belongs to the caller, and writes to the journal by itself; the
  * session must outlive it.
  *
+ * since is where the standby is.  What it has had so far and is to have no more is
+ * out from there on, since the records that began before have reached it.  That is
+ * what changed lists put out and, for a stream that is live, all that is new to
+ * the journal; at the start of a stream, that was never let through.
+ *
  * Waits for the upstream.  False, with err, if something that has to be known is
  * not: the standby must get nothing then.
  */
-MUST_CHECK bool scope_compile(Session *s, WalScope **scope, ErrInfo *err);
+MUST_CHECK bool scope_compile(
+	Session *s, Lsn since, bool live, WalScope **scope, ErrInfo *err);
 
 #endif /* WORKER_SCOPE_H */
