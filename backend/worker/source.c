@@ -178,7 +178,6 @@ own_start(Source *src, Lsn lsn, ErrInfo *err)
 {
 	char command[80];
 	PGresult *result;
-	SourceStatus status = SOURCE_OK;
 
 	if (!check_system(src, err))
 		return own_retry_later(src, err);
@@ -193,11 +192,17 @@ own_start(Source *src, Lsn lsn, ErrInfo *err)
 	if (PQresultStatus(result) != PGRES_COPY_BOTH)
 	{
 		/* The timeline ends right here. */
-		status = take_next_timeline(src, result) ? SOURCE_END_OF_TIMELINE
-												 : SOURCE_WAIT;
+		bool known = take_next_timeline(src, result);
+
 		PQclear(result);
-		own_close(src);
-		return status;
+		if (known)
+		{
+			own_close(src);
+			return SOURCE_END_OF_TIMELINE;
+		}
+		errinfo_set(err, SQLSTATE_PROTOCOL_VIOLATION,
+			"invalid answer to START_REPLICATION from upstream");
+		return own_retry_later(src, err);
 	}
 	PQclear(result);
 	log_msg(LOG_INFO,
