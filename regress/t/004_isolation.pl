@@ -20,9 +20,9 @@ sub shared_mappings
 	my %found;
 
 	open my $fh, '<', "/proc/$pid/maps" or die "maps of $pid: $!";
-	while (<$fh>)
+	while (my $line = <$fh>)
 	{
-		my ($start, $end, $mode) = /^(\w+)-(\w+) (\S+)/;
+		my ($start, $end, $mode) = $line =~ /^(\w+)-(\w+) (\S+)/;
 		push @{ $found{$mode} }, [ hex $start, hex $end ] if $mode =~ /s$/;
 	}
 	return \%found;
