@@ -96,13 +96,13 @@ sample_read_facts(Sample *sample)
 		}
 		else if (sscanf(line, "segment_size %u",
 					 &sample->geometry.segment_size) == 1 ||
-			sscanf(line, "system_identifier %" SCNu64,
-				&sample->geometry.system_identifier) == 1 ||
-			sscanf(line, "marker %63s", sample->marker) == 1)
+				 sscanf(line, "system_identifier %" SCNu64,
+					 &sample->geometry.system_identifier) == 1 ||
+				 sscanf(line, "marker %63s", sample->marker) == 1)
 			continue;
 		else if (sscanf(line, "object %u %19s %63s %7s", &object->oid, kind,
 					 object->name, verdict) == 4 &&
-			sample->object_count < SAMPLE_OBJECTS_MAX - 1)
+				 sample->object_count < SAMPLE_OBJECTS_MAX - 1)
 		{
 			object->kind = strcmp(kind, "database") == 0 ? SCOPE_DATABASE
 														 : SCOPE_TABLESPACE;
@@ -126,7 +126,8 @@ sample_read_records(Sample *sample)
 	SampleRecord r;
 
 	sample->records = calloc(SAMPLE_RECORDS_MAX, sizeof(SampleRecord));
-	while (sample->record_count < SAMPLE_RECORDS_MAX &&
+	while (
+		sample->record_count < SAMPLE_RECORDS_MAX &&
 		fscanf(file, "%X/%X %u %u %X/%X %19s %27s %7s", &high, &low, &r.total,
 			&r.xid, &prev_high, &prev_low, r.rmgr, r.op, verdict) == 9)
 	{
@@ -193,7 +194,8 @@ sample_scope(const Sample *sample, const char *except)
 	{
 		const SampleObject *object = &sample->objects[i];
 
-		if (object->out && (except == NULL || strcmp(object->name, except) != 0))
+		if (object->out &&
+			(except == NULL || strcmp(object->name, except) != 0))
 			walscope_set(scope, object->kind, object->oid, SCOPE_OUT);
 	}
 	return scope;

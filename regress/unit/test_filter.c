@@ -64,8 +64,8 @@ tear_down(void **state UNUSED)
 static bool
 assemble(const uint8_t *wal, size_t len, const SampleRecord *r, uint8_t *record)
 {
-	return sample_assemble(&t.sample.geometry, wal, t.sample.start, len, r->lsn,
-		r->total, record);
+	return sample_assemble(
+		&t.sample.geometry, wal, t.sample.start, len, r->lsn, r->total, record);
 }
 
 /* Where a record ends, its pad not included. */
@@ -128,8 +128,8 @@ sample_has_what_it_should(void **state UNUSED)
 	{
 		const SampleRecord *r = &t.sample.records[i];
 
-		straddle[r->blank] += lsn_floor(r->lsn, 1 << 20) !=
-			lsn_floor(record_end(r) - 1, 1 << 20);
+		straddle[r->blank] +=
+			lsn_floor(r->lsn, 1 << 20) != lsn_floor(record_end(r) - 1, 1 << 20);
 	}
 	assert_true(straddle[false] >= 3 && straddle[true] >= 3);
 	assert_true(contains(t.sample.wal, t.sample.len, t.sample.marker));
@@ -425,7 +425,7 @@ check_start(WalFilter *filter, Lsn want, size_t chunk)
 		if (t.sample.records[i].lsn < want + START_SPAN)
 		{
 			len = (size_t) (MaxAlign(record_end(&t.sample.records[i])) -
-				t.sample.start);
+							t.sample.start);
 			break;
 		}
 	}
@@ -458,8 +458,8 @@ start_anywhere_gives_the_same(void **state UNUSED)
 	uint64_t seed = 4711;
 
 	for (int i = 0; i < 300; i++)
-		check_start(filter,
-			t.sample.start + random_next(&seed) % t.whole.len, CHUNK_RANDOM);
+		check_start(filter, t.sample.start + random_next(&seed) % t.whole.len,
+			CHUNK_RANDOM);
 	filter_free(filter);
 }
 
@@ -527,8 +527,8 @@ flipped_bit_halts(void **state UNUSED)
 			if (k == i)
 				is_sample = true;
 			else if (other->blank == r->blank &&
-				strcmp(other->op, r->op) == 0 &&
-				strcmp(other->rmgr, r->rmgr) == 0)
+					 strcmp(other->op, r->op) == 0 &&
+					 strcmp(other->rmgr, r->rmgr) == 0)
 				break;
 		}
 		if (!is_sample || r->total > 100000)
@@ -536,8 +536,8 @@ flipped_bit_halts(void **state UNUSED)
 		for (int n = 0; n < 16; n++)
 		{
 			/* half of them in the headers */
-			uint32_t offset = random_next(&seed) %
-				(n % 2 ? r->total : Min(r->total, 60));
+			uint32_t offset =
+				random_next(&seed) % (n % 2 ? r->total : Min(r->total, 60));
 			/* the filter's own check of what is before it is not at hand here */
 			check_flip(r, byte_lsn(r, offset), random_next(&seed) % 8,
 				n % 4 == 0 ? 64 : 65536);
@@ -603,13 +603,12 @@ scope_changes_at_a_record_boundary(void **state UNUSED)
 
 		if (!assemble(run.out, run.len, r, t.record_out))
 			break;
-		assert_true(assemble(
-			r->lsn < switched ? t.sample.wal : t.whole.out, t.whole.len, r,
-			t.record));
+		assert_true(assemble(r->lsn < switched ? t.sample.wal : t.whole.out,
+			t.whole.len, r, t.record));
 		assert_memory_equal(t.record, t.record_out, r->total);
 	}
-	assert_true(contains(run.out, (size_t) (switched - t.sample.start),
-		t.sample.marker));
+	assert_true(contains(
+		run.out, (size_t) (switched - t.sample.start), t.sample.marker));
 	run_end(&run);
 	filter_free(filter);
 }

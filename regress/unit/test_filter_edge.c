@@ -131,14 +131,14 @@ record_straddles_at_any_byte(void **state UNUSED)
 			/* the last page of a segment too */
 			for (int at_segment_end = 0; at_segment_end < 2; at_segment_end++)
 			{
-				WalBuild b = build_begin(SEGMENT, 1024,
-					at_segment_end ? START - 1024 : START);
+				WalBuild b = build_begin(
+					SEGMENT, 1024, at_segment_end ? START - 1024 : START);
 				Built built = {.total = 44 + 2000, .blank = d == 1};
 				Built next = {.total = 44 + 3, .blank = true};
 
 				build_up_to(&b, left);
-				built.lsn = build_block_record(&b, SPC, databases[d], 2000,
-					d == 1 ? SECRET : OPEN);
+				built.lsn = build_block_record(
+					&b, SPC, databases[d], 2000, d == 1 ? SECRET : OPEN);
 				next.lsn = build_block_record(&b, SPC, OUT_DB, 3, SECRET);
 				check_all(&b, (Built[]){built, next}, 2);
 				build_end(&b);
@@ -192,8 +192,8 @@ switch_fills_its_segment(void **state UNUSED)
 		filter = filter_new(&b.geometry, scope());
 		for (Lsn want = b.start; want < build_lsn(&b); want += 8192)
 		{
-			FilterRun run = run_from(
-				filter, b.bytes, b.start, b.len, want, 8192, 5000);
+			FilterRun run =
+				run_from(filter, b.bytes, b.start, b.len, want, 8192, 5000);
 
 			assert_int_equal(run.status, FILTER_OK);
 			assert_int_equal(run.len, b.len - (want - b.start));
@@ -244,8 +244,8 @@ overwritten_record_is_abandoned(void **state UNUSED)
 
 			build_up_to(&b, left);
 			/* in scope it may be seen; a front that is not decided yet may not */
-			build_aborted(&b, SPC, databases[d], 3000,
-				d == 1 ? SECRET : OPEN, left % 3);
+			build_aborted(
+				&b, SPC, databases[d], 3000, d == 1 ? SECRET : OPEN, left % 3);
 			next.lsn = build_block_record(&b, SPC, OUT_DB, 30, SECRET);
 			last.lsn = build_block_record(&b, SPC, IN_DB, 30, OPEN);
 			check_all(&b, (Built[]){next, last}, 2);
@@ -351,8 +351,8 @@ halt_is_for_good(void **state UNUSED)
 
 	/* so is a start that was too late */
 	build_block_record(&b, SPC, OUT_DB, 30000, SECRET);
-	run = run_filter(filter, b.bytes, START, b.len, START + 16384,
-		START + 16384, 24);
+	run = run_filter(
+		filter, b.bytes, START, b.len, START + 16384, START + 16384, 24);
 	assert_int_equal(run.status, FILTER_LOOKBACK);
 	run_end(&run);
 	memcpy(filter_room(filter, 5000, &lsn), b.bytes + 16384 + 48, 5000);
@@ -452,9 +452,9 @@ huge_record_is_not_gathered(void **state UNUSED)
 static void
 hostile_length_halts(void **state UNUSED)
 {
-	static const uint32_t totals[] = {0, 1, 8, 23, 25, 26, 44 + 99, 44 + 101, 1000,
-		520 * 1024, 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xfffffff8,
-		0xffffffff};
+	static const uint32_t totals[] = {0, 1, 8, 23, 25, 26, 44 + 99, 44 + 101,
+		1000, 520 * 1024, 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000,
+		0xfffffff8, 0xffffffff};
 
 	for (size_t i = 0; i < lengthof(totals); i++)
 	{
@@ -484,12 +484,12 @@ wrong_continuation_halts(void **state UNUSED)
 		size_t offset;
 		uint8_t value;
 	} cases[] = {
-		{0, 0x0d},	/* another magic */
-		{2, 0x00},	/* no continuation */
-		{2, 0x09},	/* both flags */
-		{2, 0x11},	/* a flag that is not */
-		{2, 0x03},	/* a long header */
-		{9, 0xff},	/* another address */
+		{0, 0x0d},  /* another magic */
+		{2, 0x00},  /* no continuation */
+		{2, 0x09},  /* both flags */
+		{2, 0x11},  /* a flag that is not */
+		{2, 0x03},  /* a long header */
+		{9, 0xff},  /* another address */
 		{16, 0xff}, /* another length */
 		{19, 0x80},
 	};
@@ -550,8 +550,8 @@ random_wal_is_filtered_right(void **state UNUSED)
 			bool out = random_next(&seed) % 2;
 			Oid db = out ? OUT_DB : IN_DB;
 			uint32_t how = random_next(&seed) % 100;
-			uint16_t n = (uint16_t) (random_next(&seed) %
-				(how < 80 ? 300 : 9000));
+			uint16_t n =
+				(uint16_t) (random_next(&seed) % (how < 80 ? 300 : 9000));
 
 			if (how == 0 && b.len < 6 * (size_t) block)
 				build_switch(&b);
@@ -566,8 +566,8 @@ random_wal_is_filtered_right(void **state UNUSED)
 				Built *r = &built[count++];
 
 				*r = (Built){.total = 44 + (uint32_t) n, .blank = out};
-				r->lsn = build_block_record(
-					&b, SPC, db, n, out ? SECRET : OPEN);
+				r->lsn =
+					build_block_record(&b, SPC, db, n, out ? SECRET : OPEN);
 			}
 		}
 		check_all(&b, built, count);
@@ -580,8 +580,8 @@ random_wal_is_filtered_right(void **state UNUSED)
 
 			if (i % 2 == 0)
 				at -= at % block;
-			run = run_from(filter, b.bytes, b.start, b.len, b.start + at,
-				block, CHUNK_RANDOM);
+			run = run_from(filter, b.bytes, b.start, b.len, b.start + at, block,
+				CHUNK_RANDOM);
 			assert_int_equal(run.status, FILTER_OK);
 			assert_int_equal(run.len, whole.len - at);
 			assert_memory_equal(run.out, whole.out + at, run.len);

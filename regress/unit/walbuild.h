@@ -30,7 +30,7 @@ typedef struct WalBuild
 	size_t len;
 	size_t cap;
 	Lsn start;
-	Lsn prev;		 /* start of the last complete record */
+	Lsn prev;           /* start of the last complete record */
 	uint16_t next_page; /* flags for the next page header */
 } WalBuild;
 
@@ -245,11 +245,12 @@ build_block_body(uint8_t *body, Oid tablespace, Oid database, Oid relation,
 
 /* A heap insert (rmid 10) of data_len bytes of fill. */
 static inline Lsn
-build_block_record(WalBuild *b, Oid tablespace, Oid database, uint16_t data_len,
-	uint8_t fill)
+build_block_record(
+	WalBuild *b, Oid tablespace, Oid database, uint16_t data_len, uint8_t fill)
 {
 	uint8_t *body = malloc(20 + (size_t) data_len);
-	size_t n = build_block_body(body, tablespace, database, 20000, data_len, fill);
+	size_t n =
+		build_block_body(body, tablespace, database, 20000, data_len, fill);
 	Lsn lsn = build_record(b, 10, 0, 700, body, n);
 
 	free(body);
@@ -298,7 +299,8 @@ build_aborted(WalBuild *b, Oid tablespace, Oid database, uint16_t data_len,
 	uint8_t fill, uint32_t more_pages)
 {
 	uint8_t *body = malloc(20 + (size_t) data_len);
-	size_t n = build_block_body(body, tablespace, database, 20001, data_len, fill);
+	size_t n =
+		build_block_body(body, tablespace, database, 20001, data_len, fill);
 	uint8_t *record = build_image(10, 0, 701, b->prev, body, n);
 	uint32_t block = b->geometry.block_size;
 	uint8_t overwrite[16] = {0};
@@ -309,8 +311,10 @@ build_aborted(WalBuild *b, Oid tablespace, Oid database, uint16_t data_len,
 	lsn = build_lsn(b);
 	part = block - (uint32_t) (lsn % block);
 	for (uint32_t i = 1; i <= more_pages; i++)
-		part += block -
-			((lsn / block + i) * block % b->geometry.segment_size == 0 ? 40 : 24);
+		part +=
+			block - ((lsn / block + i) * block % b->geometry.segment_size == 0
+							? 40
+							: 24);
 	if (part >= 24 + n)
 		abort(); /* it would be complete */
 	build_bytes(b, record, 24 + n, part);

@@ -1,0 +1,268 @@
+/*
+ * test_rmgr.c
+ *		What each kind of record is about: one row a kind, with main data as
+ *		PostgreSQL lays it out (the structs of the headers named in rmgr.c), each
+ *		field with a value of its own.
+ */
+#include "base.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "wal/rmgr.h"
+#include "walbuild.h"
+
+/* Field values: database, tablespace, and what is neither. */
+#define DB 0x0d0d0d0d
+#define SPC 0x05050505
+#define SRC_DB 0xd0d0d0d0
+#define SRC_SPC 0x50505050
+#define X 0xefefefef
+
+#define LSN ((Lsn) 0x5000100)
+
+typedef struct Row
+{
+	const char *name;
+	uint8_t rmid;
+	uint8_t info;
+	unsigned count; /* of subjects: 0 to be passed whatever is in it */
+	Oid database;
+	Oid tablespace;
+	unsigned words; /* of main data, 4 bytes each */
+	uint32_t data[16];
+} Row;
+
+static const Row rows[] = {
+	{"SMGR CREATE", RM_SMGR, 0x10, 1, DB, SPC, 4, {SPC, DB, X, X}},
+	{"SMGR CREATE, flagged", RM_SMGR, 0x11, 1, DB, SPC, 4, {SPC, DB, X, X}},
+	{"SMGR TRUNCATE", RM_SMGR, 0x20, 1, DB, SPC, 5, {X, SPC, DB, X, X}},
+	{"SMGR TRUNCATE, flagged", RM_SMGR, 0x21, 1, DB, SPC, 5,
+		{X, SPC, DB, X, X}},
+	{"DBASE CREATE_FILE_COPY", RM_DBASE, 0x00, 1, DB, SPC, 4,
+		{DB, SPC, SRC_DB, SRC_SPC}},
+	{"DBASE CREATE_FILE_COPY, flagged", RM_DBASE, 0x01, 1, DB, SPC, 4,
+		{DB, SPC, SRC_DB, SRC_SPC}},
+	{"DBASE CREATE_WAL_LOG", RM_DBASE, 0x10, 1, DB, SPC, 2, {DB, SPC}},
+	{"DBASE CREATE_WAL_LOG, flagged", RM_DBASE, 0x11, 1, DB, SPC, 2, {DB, SPC}},
+	{"DBASE DROP", RM_DBASE, 0x20, 0, 0, 0, 3, {DB, 1, SPC}},
+	{"DBASE DROP, flagged", RM_DBASE, 0x21, 0, 0, 0, 3, {DB, 1, SPC}},
+	{"TBLSPC CREATE", RM_TBLSPC, 0x00, 1, InvalidOid, SPC, 3, {SPC, X, 0}},
+	{"TBLSPC DROP", RM_TBLSPC, 0x10, 0, 0, 0, 1, {SPC}},
+	{"RELMAP UPDATE", RM_RELMAP, 0x00, 1, DB, SPC, 16, {DB, SPC, 512, X, X}},
+	{"RELMAP UPDATE, shared", RM_RELMAP, 0x00, 1, 0, 1664, 16,
+		{0, 1664, 512, X}},
+	{"BTREE REUSE_PAGE", RM_BTREE, 0xd0, 1, DB, SPC, 6, {SPC, DB, X, X, X, X}},
+	{"GIST PAGE_REUSE", RM_GIST, 0x20, 1, DB, SPC, 6, {SPC, DB, X, X, X, X}},
+	{"GIST ASSIGN_LSN", RM_GIST, 0x70, 0, 0, 0, 1, {0}},
+	{"HEAP2 NEW_CID", RM_HEAP2, 0x70, 1, DB, SPC, 9,
+		{X, X, X, X, SPC, DB, X, X, X}},
+	{"HEAP2 NEW_CID, init bit", RM_HEAP2, 0xf0, 1, DB, SPC, 9,
+		{X, X, X, X, SPC, DB, X, X, X}},
+	{"HEAP2 REWRITE", RM_HEAP2, 0x00, 1, DB, InvalidOid, 10,
+		{X, DB, X, X, X, X, X, X, X, X}},
+	{"HEAP TRUNCATE", RM_HEAP, 0x30, 1, DB, InvalidOid, 4, {DB, 1, X, X}},
+	{"LOGICALMSG", RM_LOGICALMSG, 0x00, 1, DB, InvalidOid, 8,
+		{DB, X, X, X, X, X, X, X}},
+	{"XACT COMMIT", RM_XACT, 0x80, 0, 0, 0, 5, {X, X, 1, DB, SPC}},
+	{"XACT PREPARE", RM_XACT, 0x10, 0, 0, 0, 16, {X, X, X, DB}},
+	{"XACT INVALIDATION", RM_XACT, 0x60, 0, 0, 0, 4, {1, DB, DB, DB}},
+	{"CHECKPOINT_ONLINE", RM_XLOG, 0x10, 0, 0, 0, 16, {DB, SPC, DB}},
+	{"XLOG of any kind", RM_XLOG, 0x90, 0, 0, 0, 4, {DB, SPC, DB, SPC}},
+	{"STANDBY LOCK", RM_STANDBY, 0x00, 0, 0, 0, 4, {1, X, DB, X}},
+	{"RUNNING_XACTS", RM_STANDBY, 0x10, 0, 0, 0, 6, {DB}},
+	{"STANDBY INVALIDATIONS", RM_STANDBY, 0x20, 0, 0, 0, 8, {DB, SPC}},
+	{"CLOG TRUNCATE", RM_CLOG, 0x10, 0, 0, 0, 3, {X, X, DB}},
+	{"MULTIXACT TRUNCATE", RM_MULTIXACT, 0x30, 0, 0, 0, 5, {DB}},
+	{"COMMIT_TS", RM_COMMIT_TS, 0x10, 0, 0, 0, 3, {DB}},
+	{"REPLORIGIN", RM_REPLORIGIN, 0x00, 0, 0, 0, 4, {DB}},
+	{"of an extension", 130, 0x00, 0, 0, 0, 4, {DB, SPC}},
+	{"generic, without anything", RM_GENERIC, 0x00, 0, 0, 0, 0, {0}},
+};
+
+static const WalVersion *
+version_15(void)
+{
+	return version_by_magic(BUILD_MAGIC);
+}
+
+/* Decode a record with words of main data, and ask what it is about. */
+static bool
+subjects_of(uint8_t rmid, uint8_t info, const uint32_t *data, unsigned words,
+	RmgrSubjects *subjects, ErrInfo *err)
+{
+	uint8_t body[2 + 64];
+	uint8_t *record;
+	RecordHead head;
+	size_t n = words * 4;
+	bool ok;
+
+	body[0] = 255;
+	body[1] = (uint8_t) n;
+	for (unsigned i = 0; i < words; i++)
+		build_le(body + 2 + i * 4, data[i], 4);
+	n = n > 0 ? n + 2 : 0;
+	record = build_image(rmid, info, 5, LSN - 64, body, n);
+	assert_int_equal(
+		record_decode(record, 24 + n, LSN, version_15(), &head, err),
+		RECORD_OK);
+	ok = rmgr_subjects(&head, LSN, version_15(), subjects, err);
+	free(record);
+	return ok;
+}
+
+static void
+each_kind_names_its_subject(void **state UNUSED)
+{
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		const Row *row = &rows[i];
+		RmgrSubjects subjects;
+		ErrInfo err;
+		bool is_copy = row->rmid == RM_DBASE && (row->info & 0xf0) == 0;
+
+		if (!subjects_of(
+				row->rmid, row->info, row->data, row->words, &subjects, &err))
+			fail_msg("%s: %s", row->name, err.message);
+		if (subjects.count != row->count)
+			fail_msg("%s has %u subjects", row->name, subjects.count);
+		if (row->count > 0 &&
+			(subjects.items[0].database != row->database ||
+				subjects.items[0].tablespace != row->tablespace))
+			fail_msg("%s is about database %X, tablespace %X", row->name,
+				subjects.items[0].database, subjects.items[0].tablespace);
+		assert_int_equal(subjects.is_file_copy, is_copy);
+		if (is_copy)
+		{
+			assert_int_equal(subjects.source.database, SRC_DB);
+			assert_int_equal(subjects.source.tablespace, SRC_SPC);
+		}
+	}
+}
+
+/* Too short for what it should name: refused, never passed. */
+static void
+short_main_data_is_refused(void **state UNUSED)
+{
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		const Row *row = &rows[i];
+		unsigned needed = 0;
+		RmgrSubjects subjects;
+		ErrInfo err;
+
+		if (row->count == 0)
+			continue;
+		for (unsigned w = 0; w < row->words; w++)
+		{
+			if (row->data[w] == DB || row->data[w] == SPC ||
+				row->data[w] == SRC_DB || row->data[w] == SRC_SPC ||
+				row->data[w] == 1664)
+				needed = w + 1;
+		}
+		for (unsigned words = 0; words < needed; words++)
+			assert_false(subjects_of(
+				row->rmid, row->info, row->data, words, &subjects, &err));
+		assert_true(subjects_of(
+			row->rmid, row->info, row->data, needed, &subjects, &err));
+	}
+}
+
+/* Whatever has no row: every other info of these resource managers. */
+static void
+unknown_kinds_are_refused(void **state UNUSED)
+{
+	static const uint8_t rmids[] = {RM_SMGR, RM_DBASE, RM_TBLSPC, RM_RELMAP,
+		RM_HEAP2, RM_HEAP, RM_BTREE, RM_HASH, RM_GIN, RM_GIST, RM_SEQ,
+		RM_SPGIST, RM_BRIN, RM_GENERIC, RM_LOGICALMSG};
+	static const uint32_t data[16] = {DB, SPC, DB, SPC, DB, SPC, DB, SPC};
+	unsigned known = 0;
+
+	for (size_t r = 0; r < lengthof(rmids); r++)
+	{
+		for (unsigned info = 0; info < 256; info += 16)
+		{
+			bool in_table = false;
+			RmgrSubjects subjects;
+			ErrInfo err;
+			bool ok;
+
+			for (size_t i = 0; i < lengthof(rows) && !in_table; i++)
+			{
+				uint8_t mask =
+					rmids[r] == RM_HEAP || rmids[r] == RM_HEAP2 ? 0x70 : 0xf0;
+
+				in_table = rows[i].rmid == rmids[r] && rows[i].words > 0 &&
+						   (rows[i].info & mask) == (info & mask);
+			}
+			ok = subjects_of(
+				rmids[r], (uint8_t) info, data, 16, &subjects, &err);
+			if (ok != in_table)
+				fail_msg("%s %02X is %s", rmgr_name(rmids[r]), info,
+					ok ? "taken" : "refused");
+			known += ok;
+		}
+	}
+	/* 5.1's list: three infos stand twice, with and without the init bit */
+	assert_int_equal(known, 18);
+}
+
+static void
+block_references_name_the_subjects(void **state UNUSED)
+{
+	/* whatever the resource manager: XLOG's page images, an extension's too */
+	static const uint8_t rmids[] = {RM_XLOG, RM_XACT, RM_HEAP, RM_GENERIC, 200};
+
+	for (size_t i = 0; i < lengthof(rmids); i++)
+	{
+		uint8_t body[40];
+		uint8_t *record;
+		RecordHead head;
+		RmgrSubjects subjects;
+		ErrInfo err;
+
+		build_block_body(body, SPC, DB, 1, 0, 0);
+		build_block_body(body + 20, SRC_SPC, SRC_DB, 1, 0, 0);
+		body[20] = 1;
+		record = build_image(rmids[i], 0xb0, 5, LSN - 64, body, 40);
+		assert_int_equal(
+			record_decode(record, 64, LSN, version_15(), &head, &err),
+			RECORD_OK);
+		assert_true(rmgr_subjects(&head, LSN, version_15(), &subjects, &err));
+		assert_int_equal(subjects.count, 2);
+		assert_int_equal(subjects.items[0].database, DB);
+		assert_int_equal(subjects.items[0].tablespace, SPC);
+		assert_int_equal(subjects.items[1].database, SRC_DB);
+		assert_int_equal(subjects.items[1].tablespace, SRC_SPC);
+		assert_false(subjects.is_file_copy);
+		free(record);
+	}
+}
+
+static void
+names_are_those_of_pg_waldump(void **state UNUSED)
+{
+	assert_string_equal(rmgr_name(RM_XLOG), "XLOG");
+	assert_string_equal(rmgr_name(RM_HEAP2), "Heap2");
+	assert_string_equal(rmgr_name(RM_SPGIST), "SPGist");
+	assert_string_equal(rmgr_name(RM_LOGICALMSG), "LogicalMessage");
+	assert_string_equal(rmgr_name(128), "custom");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_kind_names_its_subject),
+		cmocka_unit_test(short_main_data_is_refused),
+		cmocka_unit_test(unknown_kinds_are_refused),
+		cmocka_unit_test(block_references_name_the_subjects),
+		cmocka_unit_test(names_are_those_of_pg_waldump),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

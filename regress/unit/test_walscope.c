@@ -1,0 +1,275 @@
+/*
+ * test_walscope.c
+ *		Verdicts by OID: what is in, what is out, and who is told.
+ */
+#include "base.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "mutate.h"
+#include "wal/walformat.h"
+#include "wal/walscope.h"
+
+#define LSN ((Lsn) 0x123456)
+
+/* What a listener was told; it becomes the scope's. */
+typedef struct Told
+{
+	unsigned count;
+	ScopeKind kind;
+	Oid oid;
+	Lsn lsn;
+	ScopeCause cause;
+	bool refuse;
+} Told;
+
+static bool
+on_verdict(
+	void *arg, ScopeKind kind, Oid oid, Lsn lsn, ScopeCause cause, ErrInfo *err)
+{
+	Told *told = arg;
+
+	told->count++;
+	told->kind = kind;
+	told->oid = oid;
+	told->lsn = lsn;
+	told->cause = cause;
+	return !told->refuse || errinfo_set(err, SQLSTATE_IO_ERROR, "disk full");
+}
+
+static Told *
+listen_to(WalScope *scope)
+{
+	Told *told = calloc(1, sizeof(Told));
+
+	walscope_listen(scope, on_verdict, told);
+	return told;
+}
+
+static bool
+is_in(WalScope *scope, Oid database, Oid tablespace)
+{
+	ErrInfo err;
+	bool in = false;
+
+	assert_true(walscope_check(scope, database, tablespace, LSN, &in, &err));
+	return in;
+}
+
+static void
+new_scope_is_open(void **state UNUSED)
+{
+	WalScope *scope = walscope_new();
+
+	assert_true(walscope_is_open(scope));
+	assert_true(is_in(scope, 16384, 16385));
+	assert_true(is_in(scope, InvalidOid, InvalidOid));
+	walscope_set(scope, SCOPE_DATABASE, 16384, SCOPE_IN);
+	assert_true(walscope_is_open(scope));
+	walscope_set(scope, SCOPE_TABLESPACE, 16390, SCOPE_OUT);
+	assert_false(walscope_is_open(scope));
+	walscope_set(scope, SCOPE_TABLESPACE, 16390, SCOPE_IN);
+	assert_true(walscope_is_open(scope));
+	walscope_set_default(scope, SCOPE_DATABASE, SCOPE_OUT);
+	assert_false(walscope_is_open(scope));
+	walscope_free(scope);
+}
+
+static void
+both_have_to_be_in(void **state UNUSED)
+{
+	WalScope *scope = walscope_new();
+
+	walscope_set(scope, SCOPE_DATABASE, 16384, SCOPE_OUT);
+	walscope_set(scope, SCOPE_TABLESPACE, 16390, SCOPE_OUT);
+	assert_false(is_in(scope, 16384, 1663));
+	assert_false(is_in(scope, 16384, InvalidOid));
+	assert_false(is_in(scope, 16384, 16390));
+	assert_false(is_in(scope, 16385, 16390));
+	assert_false(is_in(scope, InvalidOid, 16390));
+	assert_true(is_in(scope, 16385, 1663));
+	assert_true(is_in(scope, 16385, 16391));
+	assert_true(is_in(scope, InvalidOid, InvalidOid));
+	/* the same number as the other kind's */
+	assert_true(is_in(scope, 16390, 16384));
+	walscope_free(scope);
+}
+
+/* Shared objects, pg_default and pg_global: whatever is configured. */
+static void
+some_cannot_be_put_out(void **state UNUSED)
+{
+	WalScope *scope = walscope_new();
+
+	walscope_set_default(scope, SCOPE_DATABASE, SCOPE_OUT);
+	walscope_set_default(scope, SCOPE_TABLESPACE, SCOPE_OUT);
+	walscope_set(scope, SCOPE_TABLESPACE, TABLESPACE_DEFAULT_OID, SCOPE_OUT);
+	walscope_set(scope, SCOPE_TABLESPACE, TABLESPACE_GLOBAL_OID, SCOPE_OUT);
+	walscope_set(scope, SCOPE_DATABASE, 16384, SCOPE_IN);
+	assert_true(is_in(scope, InvalidOid, TABLESPACE_GLOBAL_OID));
+	assert_true(is_in(scope, 16384, TABLESPACE_DEFAULT_OID));
+	assert_true(is_in(scope, 16384, InvalidOid));
+	assert_false(is_in(scope, 16385, TABLESPACE_DEFAULT_OID));
+	assert_false(is_in(scope, 16384, 16390));
+	walscope_free(scope);
+}
+
+static void
+unknown_oids_get_the_default_once(void **state UNUSED)
+{
+	WalScope *scope = walscope_new();
+	Told *told = listen_to(scope);
+	ScopeVerdict verdict = SCOPE_IN;
+
+	/* in by default: nothing to put on record */
+	assert_true(is_in(scope, 16384, 1663));
+	assert_int_equal(told->count, 0);
+	assert_false(walscope_get(scope, SCOPE_DATABASE, 16384, &verdict));
+
+	/* the last answer was by the old default */
+	walscope_set_default(scope, SCOPE_DATABASE, SCOPE_OUT);
+	assert_int_equal(walscope_default(scope, SCOPE_DATABASE), SCOPE_OUT);
+	assert_false(is_in(scope, 16384, 1663));
+	assert_int_equal(told->count, 1);
+	assert_int_equal(told->kind, SCOPE_DATABASE);
+	assert_int_equal(told->oid, 16384);
+	assert_int_equal(told->lsn, LSN);
+	assert_int_equal(told->cause, SCOPE_UNKNOWN_OID);
+	assert_true(walscope_get(scope, SCOPE_DATABASE, 16384, &verdict));
+	assert_int_equal(verdict, SCOPE_OUT);
+
+	/* told once; and what was reached stays, whatever the default becomes */
+	assert_false(is_in(scope, 16384, 1663));
+	assert_false(is_in(scope, 16385, 1663));
+	assert_false(is_in(scope, 16384, 1663));
+	assert_int_equal(told->count, 2);
+	walscope_set_default(scope, SCOPE_DATABASE, SCOPE_IN);
+	assert_false(is_in(scope, 16384, 1663));
+	assert_true(is_in(scope, 16386, 1663));
+	walscope_free(scope);
+}
+
+static void
+listener_has_the_last_word(void **state UNUSED)
+{
+	WalScope *scope = walscope_new();
+	Told *told = listen_to(scope);
+	ErrInfo err;
+	ScopeVerdict verdict;
+	bool in = true;
+
+	walscope_set_default(scope, SCOPE_TABLESPACE, SCOPE_OUT);
+	told->refuse = true;
+	assert_false(walscope_check(scope, 16384, 16390, LSN, &in, &err));
+	assert_string_equal(err.message, "disk full");
+	assert_false(walscope_get(scope, SCOPE_TABLESPACE, 16390, &verdict));
+	assert_false(walscope_exclude(scope, 16384, LSN, SCOPE_FILE_COPY, &err));
+	assert_false(walscope_get(scope, SCOPE_DATABASE, 16384, &verdict));
+	/* it is asked again */
+	told->refuse = false;
+	assert_true(walscope_check(scope, 16384, 16390, LSN, &in, &err));
+	assert_false(in);
+	assert_int_equal(told->count, 3);
+	walscope_free(scope);
+}
+
+static void
+exclude_overrides_the_last_answer(void **state UNUSED)
+{
+	WalScope *scope = walscope_new();
+	Told *told = listen_to(scope);
+	ErrInfo err;
+
+	assert_true(is_in(scope, 16384, 1663));
+	assert_true(walscope_exclude(scope, 16384, LSN, SCOPE_FILE_COPY, &err));
+	assert_false(is_in(scope, 16384, 1663));
+	assert_int_equal(told->count, 1);
+	assert_int_equal(told->cause, SCOPE_FILE_COPY);
+	walscope_free(scope);
+}
+
+/* For each state of an OID in both scopes: out if it is out in one of them. */
+static void
+narrow_is_never_wider(void **state UNUSED)
+{
+	for (unsigned bits = 0; bits < 4; bits++)
+	{
+		ScopeVerdict defaults[2] = {
+			bits & 1 ? SCOPE_OUT : SCOPE_IN, bits & 2 ? SCOPE_OUT : SCOPE_IN};
+		WalScope *scopes[2] = {walscope_new(), walscope_new()};
+		bool want[9];
+
+		for (int s = 0; s < 2; s++)
+			walscope_set_default(scopes[s], SCOPE_DATABASE, defaults[s]);
+		/* unknown, in, out: by all pairs */
+		for (unsigned i = 0; i < 9; i++)
+		{
+			unsigned states[2] = {i % 3, i / 3};
+
+			want[i] = true;
+			for (int s = 0; s < 2; s++)
+			{
+				if (states[s] != 0)
+					walscope_set(scopes[s], SCOPE_DATABASE, 20000 + i,
+						states[s] == 1 ? SCOPE_IN : SCOPE_OUT);
+				want[i] &=
+					states[s] == 0 ? defaults[s] == SCOPE_IN : states[s] == 1;
+			}
+		}
+		walscope_narrow(scopes[0], scopes[1]);
+		for (unsigned i = 0; i < 9; i++)
+			assert_int_equal(is_in(scopes[0], 20000 + i, 1663), want[i]);
+		assert_int_equal(is_in(scopes[0], 30000, 1663), bits == 0);
+		walscope_free(scopes[0]);
+		walscope_free(scopes[1]);
+	}
+}
+
+/* Many OIDs in any order, against a plain array. */
+static void
+many_oids(void **state UNUSED)
+{
+	WalScope *scope = walscope_new();
+	uint8_t model[1000] = {0}; /* 1 in, 2 out */
+	uint64_t seed = 99;
+
+	for (int i = 0; i < 20000; i++)
+	{
+		uint32_t at = random_next(&seed) % 1000;
+		bool out = random_next(&seed) % 2;
+
+		if (random_next(&seed) % 4 == 0)
+		{
+			model[at] = out ? 2 : 1;
+			walscope_set(scope, SCOPE_DATABASE, 16384 + at * 3,
+				out ? SCOPE_OUT : SCOPE_IN);
+		}
+		at = random_next(&seed) % 1000;
+		assert_int_equal(
+			is_in(scope, 16384 + at * 3, InvalidOid), model[at] != 2);
+	}
+	walscope_free(scope);
+	walscope_free(NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(new_scope_is_open),
+		cmocka_unit_test(both_have_to_be_in),
+		cmocka_unit_test(some_cannot_be_put_out),
+		cmocka_unit_test(unknown_oids_get_the_default_once),
+		cmocka_unit_test(listener_has_the_last_word),
+		cmocka_unit_test(exclude_overrides_the_last_answer),
+		cmocka_unit_test(narrow_is_never_wider),
+		cmocka_unit_test(many_oids),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
