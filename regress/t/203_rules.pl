@@ -51,8 +51,8 @@ sub rule_for
 		is(PgWire::error(@messages)->{S}, 'FATAL', "$user: severity of the refusal");
 		return '';
 	}
-	poll_until { $wb->log_content($offset) =~ /rule "/ } 10;
-	return $wb->log_content($offset) =~ /rule "([^"]+)"/ ? $1 : '?';
+	poll_until { $wb->log_content($offset) =~ /connected: .*rule=/ } 10;
+	return $wb->log_content($offset) =~ /connected: .*rule=(\S+)/ ? $1 : '?';
 }
 
 is(rule_for('ann', 'work'), 'ann_at_work', 'user and application_name');

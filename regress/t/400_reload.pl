@@ -54,7 +54,7 @@ ok(delivered('marker_one'), 'before: the database is delivered');
 my $offset = $wb->log_offset;
 $wb->configure(rules => rules('secret', 'later'));
 ok($wb->reload, 'narrower: reloaded');
-$wb->wait_for_log(qr/worker.*narrow/i, $offset, 'narrower: the worker says so');
+$wb->wait_for_log(qr/worker standby .*rule "standby" has changed, in force/, $offset, 'narrower: the worker says so');
 step('marker_two', 'narrower');
 ok(!delivered('marker_two'), 'narrower: the database is not delivered any more');
 
@@ -80,7 +80,7 @@ ok(!delivered('marker_four'), 'changed upstream: the rule is as it was');
 $offset = $wb->log_offset;
 $wb->configure(rules => rules('secret'));
 ok($wb->reload, 'wider: reloaded');
-$wb->wait_for_log(qr/WARNING:.*(?:wide|held back)/s, $offset, 'wider: a warning');
+$wb->wait_for_log(qr/worker standby .*WARNING:.*"later" stays withheld/, $offset, 'wider: a warning');
 step('marker_five', 'wider');
 ok(!delivered('marker_five'), 'wider: held back for the standby that lacks the data');
 $standby->restart;

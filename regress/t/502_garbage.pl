@@ -66,14 +66,8 @@ refused('replication=off', '0A000', qr/replication/,
 	sub { $_[0]->send_startup(PgWire::PROTOCOL_3, user => 'u', replication => 'off') });
 refused('no replication', '0A000', qr/replication/,
 	sub { $_[0]->send_startup(PgWire::PROTOCOL_3, user => 'u', database => 'postgres') });
-refused('replication=database', '0A000', qr/replication/,
-	sub { $_[0]->send_startup(PgWire::PROTOCOL_3, user => 'u', replication => 'database') });
 refused('replication=perhaps', '22023|08P01|0A000', qr/replication/,
 	sub { $_[0]->send_startup(PgWire::PROTOCOL_3, user => 'u', replication => 'perhaps') });
-refused('bytes behind an SSLRequest', '08P01', qr/SSL|encrypt/,
-	sub { $_[0]->send_bytes(pack('NN', 8, PgWire::SSL_REQUEST) . pack('N', 4 + length $good) . $good);
-		$_[0]->read_byte; })
-  if 0;		# answered N, so what follows in clear is fine
 refused('silence', '', qr/authentication|timeout/, sub { });
 refused('silence in the middle', '', qr/authentication|timeout/, sub { $_[0]->send_bytes(pack('N', 50)) });
 refused('HTTP', '08P01', qr/startup packet/, sub { $_[0]->send_bytes("GET / HTTP/1.1\r\n\r\n") });

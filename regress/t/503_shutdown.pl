@@ -21,11 +21,11 @@ ok(wait_for_replay($primary, $standby), 'the standby streams');
 foreach my $mode (qw(smart fast))
 {
 	my $offset = -s $standby->logfile;
-	my @load = map { pgbench_start($primary, 'kept', '-i', '-s', '5') } 1;
+	my $load = pgbench_start($primary, 'kept', '-i', '-s', '5');
 	my $begin = time();
 	is($wb->stop($mode), 0, "$mode stop: exit status 0");
 	cmp_ok(time() - $begin, '<', 12, "$mode stop: soon");
-	waitpid $_, 0 foreach @load;
+	waitpid $load, 0;
 	ok(poll_until(sub {
 			slurp_file($standby->logfile, $offset) =~ /replication terminated by primary server/
 		}), "$mode stop: the standby sees an orderly end");
