@@ -64,6 +64,8 @@ child_refresh_config(ChildContext *ctx, Config **previous)
 		log_err(LOG_WARNING, &err);
 		return false;
 	}
+	/* What waits for a restart waits for it here too. */
+	config_keep_running(ctx->config, loaded);
 	*previous = ctx->config;
 	ctx->config = loaded;
 	log_set_threshold(loaded->log_min_messages);

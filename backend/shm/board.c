@@ -131,6 +131,8 @@ board_enter(int own)
 	sharedmem_map(&board.memory, board.base + offset, offset, board.cell_size,
 		true);
 	sharedmem_close(&board.memory);
+	/* not left to the parent, which would race with us */
+	atomic_store(&cell_at(own)->pid, getpid());
 	close_foreign_fds(own);
 }
 

@@ -250,3 +250,23 @@ config_restart_changes(const Config *running, const Config *loaded,
 		free(after);
 	}
 }
+
+void
+config_keep_running(const Config *running, Config *loaded)
+{
+	const Option *opt;
+	ErrInfo err;
+
+	for (size_t i = 0; (opt = option_at(i)) != NULL; i++)
+	{
+		char *text;
+
+		if (!opt->restart)
+			continue;
+		text = option_format(opt, running);
+		/* a value that is in force has been good once */
+		if (!option_set(opt, loaded, text, &err))
+			abort();
+		free(text);
+	}
+}

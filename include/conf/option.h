@@ -129,6 +129,8 @@ char *config_upstream_conninfo(const Config *config);
  */
 void config_restart_changes(const Config *running, const Config *loaded,
 	void (*changed)(const Option *opt, void *arg), void *arg);
+/* Give loaded the running values of those options. */
+void config_keep_running(const Config *running, Config *loaded);
 
 /* The whole configuration as text that loads again to the same. */
 char *config_dump(const Config *config);

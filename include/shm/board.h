@@ -69,7 +69,10 @@ void board_create(int worker_count);
 
 /* ---- a child ---- */
 
-/* This is my cell; all others become read-only, and their descriptors close. */
+/*
+ * This is my cell, and has my process id; all others become read-only, and their
+ * descriptors close.
+ */
 void board_enter(int cell);
 void board_set_state(CellState state);
 void board_publish(const BoardStatus *status);
@@ -103,7 +106,10 @@ void board_wake_supervisor(void);
 /* ---- the supervisor ---- */
 
 int board_supervisor_fd(void);
-/* The cell's process is gone, or about to be forked. */
+/*
+ * The cell's process is gone, or about to be forked: pid is 0 then, board_enter
+ * fills it in.
+ */
 void board_reset_cell(int cell, CellState state, pid_t pid);
 
 #endif /* SHM_BOARD_H */

@@ -1,0 +1,317 @@
+/*
+ * listen.c
+ *		The listening sockets.  See listen.h.
+ *
+ * A Unix socket lies where libpq looks for it, DIR/.s.PGSQL.PORT, with a lock
+ * file beside it, as PostgreSQL has it: process id in the first line.  PostgreSQL
+ * believes that number and we believe the lock, so neither takes the socket of
+ * the other while that runs.  A socket that refuses connections is a leftover.
+ */
+#include "base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "supervisor/listen.h"
+#include "supervisor/pidfile.h"
+#include "util/mem.h"
+
+#define BACKLOG_MIN 128
+
+/* One for each Unix socket. */
+typedef struct UnixSocket
+{
+	char *path;
+	PidFile lock;
+	bool bound; /* the socket is ours to remove */
+} UnixSocket;
+
+static struct
+{
+	int *fds;
+	size_t fd_count;
+	UnixSocket *unix_sockets;
+	size_t unix_count;
+} listening;
+
+static void
+add_socket(int fd)
+{
+	listening.fds = mem_realloc(
+		listening.fds, (listening.fd_count + 1) * sizeof(*listening.fds));
+	listening.fds[listening.fd_count++] = fd;
+}
+
+/*
+ * Next word of a comma-separated list, without the blanks around it; malloc'd.
+ * NULL at the end.
+ */
+static char *
+next_name(const char **list)
+{
+	const char *start;
+	const char *end;
+
+	*list += strspn(*list, ", \t");
+	if (**list == '\0')
+		return NULL;
+	start = *list;
+	*list += strcspn(*list, ",");
+	end = *list;
+	while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	return mem_asprintf("%.*s", (int) (end - start), start);
+}
+
+/* "IPv4 address "127.0.0.1", port 5433" */
+static char *
+describe_address(const struct addrinfo *ai)
+{
+	char host[NI_MAXHOST];
+	char port[NI_MAXSERV];
+
+	if (getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), port,
+			sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return mem_strdup("an address");
+	return mem_asprintf("%s address \"%s\", port %s",
+		ai->ai_family == AF_INET6 ? "IPv6" : "IPv4", host, port);
+}
+
+/* A listening socket at one address, or -1 with errno. */
+static int
+open_tcp(const struct addrinfo *ai, int backlog)
+{
+	int one = 1;
+	int save_errno;
+	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		ai->ai_protocol);
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+		(ai->ai_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
+										  &one, sizeof(one)) == 0) &&
+		bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, backlog) == 0)
+		return fd;
+	save_errno = errno;
+	close(fd);
+	errno = save_errno;
+	return -1;
+}
+
+/* All addresses of a name; one of them has to work. */
+static bool
+listen_on_name(const char *name, const Config *config, ErrInfo *err)
+{
+	struct addrinfo hints = {
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+	};
+	struct addrinfo *found;
+	char port[16];
+	bool any = false;
+	int last_errno = 0;
+	int rc;
+
+	snprintf(port, sizeof(port), "%d", config->port);
+	rc =
+		getaddrinfo(strcmp(name, "*") == 0 ? NULL : name, port, &hints, &found);
+	if (rc != 0)
+		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+			"could not find an address for \"%s\" in listen_addresses: %s",
+			name, rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
+	for (struct addrinfo *ai = found; ai != NULL; ai = ai->ai_next)
+	{
+		int fd = open_tcp(ai, Max(BACKLOG_MIN, config->max_connections));
+		int open_errno = errno;
+		char *what = describe_address(ai);
+
+		if (fd >= 0)
+		{
+			log_msg(LOG_LOG, "listening on %s", what);
+			add_socket(fd);
+			any = true;
+		}
+		else
+		{
+			log_msg(LOG_LOG, "could not listen on %s: %s", what,
+				strerror(open_errno));
+			if (last_errno != EADDRINUSE)
+				last_errno = open_errno;
+		}
+		free(what);
+	}
+	freeaddrinfo(found);
+	if (!any)
+	{
+		errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+			"could not create any TCP/IP socket for \"%s\", port %d: %s", name,
+			config->port, strerror(last_errno));
+		if (last_errno == EADDRINUSE)
+			errinfo_hint(err,
+				"Another server seems to listen on port %d: stop "
+				"it, or set another \"port\".",
+				config->port);
+	}
+	return any;
+}
+
+/* Whether somebody answers at the socket. */
+static bool
+is_alive(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool alive;
+
+	if (fd < 0)
+		return true;
+	alive = connect(fd, (const struct sockaddr *) addr, sizeof(*addr)) == 0 ||
+			(errno != ECONNREFUSED && errno != ENOENT);
+	close(fd);
+	return alive;
+}
+
+static bool
+open_unix(UnixSocket *us, const struct sockaddr_un *addr, const Config *config,
+	const char *lock_text, ErrInfo *err)
+{
+	int fd;
+
+	if (is_alive(addr))
+	{
+		errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			"could not use Unix socket \"%s\": another server listens on it",
+			us->path);
+		return errinfo_hint(err,
+			"Stop the other server, or set another \"port\" "
+			"or \"unix_socket_directories\".");
+	}
+	if (!pidfile_write(&us->lock, lock_text, err))
+		return false;
+	unlink(us->path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return errinfo_set(
+			err, SQLSTATE_IO_ERROR, "could not create a Unix socket: %m");
+	add_socket(fd);
+	if (bind(fd, (const struct sockaddr *) addr, sizeof(*addr)) != 0)
+		return errinfo_set(err, SQLSTATE_IO_ERROR,
+			"could not bind to Unix socket \"%s\": %m", us->path);
+	us->bound = true;
+	if (chmod(us->path, (mode_t) config->unix_socket_permissions) != 0 ||
+		listen(fd, Max(BACKLOG_MIN, config->max_connections)) != 0)
+		return errinfo_set(err, SQLSTATE_IO_ERROR,
+			"could not listen on Unix socket \"%s\": %m", us->path);
+	log_msg(LOG_LOG, "listening on Unix socket \"%s\"", us->path);
+	return true;
+}
+
+static bool
+listen_in_directory(
+	const char *dir, const Config *config, const char *lock_text, ErrInfo *err)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	UnixSocket *us;
+	char *lock_path;
+	bool ok;
+
+	listening.unix_sockets = mem_realloc(listening.unix_sockets,
+		(listening.unix_count + 1) * sizeof(*listening.unix_sockets));
+	us = &listening.unix_sockets[listening.unix_count++];
+	*us =
+		(UnixSocket){.path = mem_asprintf("%s/.s.PGSQL.%d", dir, config->port)};
+	if (strlen(us->path) >= sizeof(addr.sun_path))
+		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+			"Unix socket path \"%s\" is longer than %zu bytes", us->path,
+			sizeof(addr.sun_path) - 1);
+	strcpy(addr.sun_path, us->path);
+	lock_path = mem_asprintf("%s.lock", us->path);
+	ok = pidfile_lock(&us->lock, lock_path, err) &&
+		 open_unix(us, &addr, config, lock_text, err);
+	free(lock_path);
+	return ok;
+}
+
+bool
+listen_open(const Config *config, const char *lock_text, ErrInfo *err)
+{
+	const char *list = config->listen_addresses;
+	char *name;
+	bool ok = true;
+
+	while (ok && (name = next_name(&list)) != NULL)
+	{
+		ok = listen_on_name(name, config, err);
+		free(name);
+	}
+	list = config->unix_socket_directories;
+	while (ok && (name = next_name(&list)) != NULL)
+	{
+		ok = listen_in_directory(name, config, lock_text, err);
+		free(name);
+	}
+	if (!ok)
+		return false;
+	if (listening.fd_count == 0)
+	{
+		errinfo_set(
+			err, SQLSTATE_CONFIG_FILE_ERROR, "there is nothing to listen on");
+		return errinfo_hint(err, "Set \"listen_addresses\" or "
+								 "\"unix_socket_directories\".");
+	}
+	return true;
+}
+
+const int *
+listen_sockets(size_t *count)
+{
+	*count = listening.fd_count;
+	return listening.fds;
+}
+
+static void
+close_sockets(void)
+{
+	for (size_t i = 0; i < listening.fd_count; i++)
+		close(listening.fds[i]);
+	free(listening.fds);
+	listening.fds = NULL;
+	listening.fd_count = 0;
+}
+
+void
+listen_close(void)
+{
+	close_sockets();
+	for (size_t i = 0; i < listening.unix_count; i++)
+	{
+		UnixSocket *us = &listening.unix_sockets[i];
+
+		if (us->bound)
+			unlink(us->path);
+		pidfile_remove(&us->lock);
+		free(us->path);
+	}
+	free(listening.unix_sockets);
+	listening.unix_sockets = NULL;
+	listening.unix_count = 0;
+}
+
+void
+listen_leave(bool keep_sockets)
+{
+	for (size_t i = 0; i < listening.unix_count; i++)
+		pidfile_leave(&listening.unix_sockets[i].lock);
+	if (!keep_sockets)
+		close_sockets();
+}

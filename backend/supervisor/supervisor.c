@@ -1,0 +1,573 @@
+/*
+ * supervisor.c
+ *		The supervisor process.
+ *
+ * What for: it owns the listening sockets, the shared memory and the pid file,
+ * starts the reader and the workers, replaces those that die, keeps spare_workers
+ * of them waiting for clients, takes new configurations into force, and stops
+ * everything in order.
+ *
+ * Started by the operator or the service manager: it is the process that main()
+ * runs in.
+ *
+ * Ends normally on TERM (smart: standbys take what there is; then fast), INT
+ * (fast) and QUIT (immediate), when no child is left.
+ *
+ * Ends in an emergency through log_fatal: sockets and pid file are removed, and
+ * the kernel kills the children with it.  So it does if this is killed.
+ *
+ * If it crashes, the service manager starts another; there is no one else.
+ *
+ * Writes cells of the board that no process is in, and the published
+ * configuration.
+ *
+ * Must never: accept or read a byte from a client, talk to the upstream, wait for
+ * a child, or hold anything that a child could hold as well.
+ */
+#include "base.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "exitcode.h"
+#include "process/title.h"
+#include "shm/board.h"
+#include "shm/facts.h"
+#include "shm/published.h"
+#include "shm/ring.h"
+#include "shm/sharedmem.h"
+#include "supervisor/forker.h"
+#include "supervisor/listen.h"
+#include "supervisor/pidfile.h"
+#include "supervisor/runstate.h"
+#include "supervisor/supervisor.h"
+#include "util/log.h"
+#include "util/mem.h"
+#include "util/monotime.h"
+
+/* Room for spare workers that a reload may add. */
+#define SPARE_CELLS_MIN 16
+/* Descriptors beside those of the board: memory, sockets, files, libpq. */
+#define OTHER_FDS 256
+
+static struct
+{
+	pid_t pid;
+	Settings settings;
+	RunState run;
+	Backoff reader_backoff;
+	Backoff worker_backoff;
+	Ring *ring;
+	PidFile pidfile;
+	bool reload_requested;
+
+	/* libevent's, in a row; children close them behind its back */
+	struct event_base *base;
+	int first_base_fd;
+	int end_base_fd;
+	int signal_fd;
+	struct event *timer;
+} super = {.signal_fd = -1};
+
+/* Those that we take through the signalfd. */
+static const int wanted_signals[] = {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGCHLD};
+
+static void set_up_descriptors(void);
+static void set_up_signals(void);
+static void set_up_base(void);
+static void set_up_directory(const Config *config);
+static void set_up_files(const Config *config);
+static void set_up_memory(const Config *config);
+static void add_events(void);
+static void leave_supervisor(bool is_worker);
+static void step(void);
+static void on_exit_of_process(void);
+
+static void
+set_up(const Settings *settings)
+{
+	super.pid = getpid();
+	super.settings = *settings;
+	umask(077);
+	title_set("supervisor");
+	log_msg(LOG_LOG, "walbouncer %s starting", PACKAGE_VERSION);
+	reload_log_warnings(settings->config);
+	set_up_descriptors();
+	set_up_signals();
+	set_up_base();
+	atexit(on_exit_of_process);
+	set_up_directory(settings->config);
+	set_up_files(settings->config);
+	set_up_memory(settings->config);
+	add_events();
+}
+
+int
+supervisor_run(const Settings *settings)
+{
+	set_up(settings);
+	step();
+	log_msg(LOG_LOG, "ready to accept connections");
+	while (super.run.phase != RUN_ENDED)
+	{
+		if (event_base_loop(super.base, EVLOOP_ONCE) < 0)
+			log_fatal(EXITCODE_STARTUP, "could not wait for events: %m");
+		step();
+	}
+	on_exit_of_process();
+	log_msg(LOG_LOG, "stopped");
+	return EXITCODE_OK;
+}
+
+/* Also where log_fatal goes; children come by here too, and have no business. */
+static void
+on_exit_of_process(void)
+{
+	if (getpid() != super.pid)
+		return;
+	listen_close();
+	pidfile_remove(&super.pidfile);
+}
+
+/* ---- setting up ---- */
+
+/*
+ * Nothing that we were started with goes on to children; 0, 1 and 2 are open, so
+ * that no socket ever gets one of those numbers.
+ */
+static void
+set_up_descriptors(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = dup(fd);
+	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
+		log_fatal(EXITCODE_STARTUP, "could not open \"/dev/null\": %m");
+	closefrom(STDERR_FILENO + 1);
+}
+
+static void
+set_up_signals(void)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigset_t set;
+
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGUSR1, &ignore, NULL);
+	sigaction(SIGUSR2, &ignore, NULL);
+	sigemptyset(&set);
+	for (size_t i = 0; i < lengthof(wanted_signals); i++)
+	{
+		/* one that is ignored would not be seen by a signalfd */
+		signal(wanted_signals[i], SIG_DFL);
+		sigaddset(&set, wanted_signals[i]);
+	}
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	super.signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (super.signal_fd < 0)
+		log_fatal(EXITCODE_STARTUP, "could not create a signalfd: %m");
+}
+
+/* The number that the next descriptor will get. */
+static int
+next_fd(void)
+{
+	int fd = dup(STDIN_FILENO);
+
+	if (fd < 0)
+		log_fatal(EXITCODE_STARTUP, "could not duplicate a descriptor: %m");
+	close(fd);
+	return fd;
+}
+
+/* So early that there are no gaps below: its descriptors are in a row. */
+static void
+set_up_base(void)
+{
+	super.first_base_fd = next_fd();
+	super.base = event_base_new();
+	if (super.base == NULL)
+		log_fatal(EXITCODE_STARTUP, "could not create an event loop");
+	super.end_base_fd = next_fd();
+}
+
+static void
+make_directory(const char *path)
+{
+	struct stat st;
+
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		log_fatal(
+			EXITCODE_STARTUP, "could not create directory \"%s\": %m", path);
+	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+		log_fatal(EXITCODE_STARTUP, "\"%s\" is not a directory", path);
+	if (access(path, W_OK | X_OK) != 0)
+		log_fatal(
+			EXITCODE_STARTUP, "could not write to directory \"%s\": %m", path);
+}
+
+static void
+set_up_directory(const Config *config)
+{
+	char *scope;
+
+	if (config->state_directory[0] == '\0')
+		return;
+	make_directory(config->state_directory);
+	scope = mem_asprintf("%s/scope", config->state_directory);
+	make_directory(scope);
+	free(scope);
+}
+
+/* The pid file, and what can be there once only: the sockets. */
+static void
+set_up_files(const Config *config)
+{
+	/* the lines of postmaster.pid, as far as we have them, behind the pid */
+	char *text = mem_asprintf("%s\n%lld\n%d\n%s\n%s\n",
+		super.settings.file != NULL ? super.settings.file : "",
+		(long long) time(NULL), config->port, config->unix_socket_directories,
+		config->listen_addresses);
+	char *path = NULL;
+	ErrInfo err;
+
+	if (config->pid_file[0] != '\0')
+		path = mem_strdup(config->pid_file);
+	else if (config->state_directory[0] != '\0')
+		path = mem_asprintf("%s/walbouncer.pid", config->state_directory);
+	if (path != NULL && (!pidfile_lock(&super.pidfile, path, &err) ||
+							!pidfile_write(&super.pidfile, text, &err)))
+		log_fatal_err(EXITCODE_STARTUP, &err);
+	if (!listen_open(config, text, &err))
+		log_fatal_err(EXITCODE_STARTUP, &err);
+	free(path);
+	free(text);
+}
+
+/* Each cell of the board has a descriptor. */
+static void
+raise_fd_limit(int cell_count)
+{
+	rlim_t wanted = (rlim_t) cell_count + OTHER_FDS;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+		return;
+	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < wanted)
+	{
+		ErrInfo err;
+
+		errinfo_set(&err, SQLSTATE_CONFIG_FILE_ERROR,
+			"max_connections needs %llu open files, and no more than %llu are "
+			"allowed",
+			(unsigned long long) wanted, (unsigned long long) limit.rlim_max);
+		errinfo_hint(&err, "Raise the limit (ulimit -n, LimitNOFILE), or set a "
+						   "lower \"max_connections\".");
+		log_fatal_err(EXITCODE_STARTUP, &err);
+	}
+	limit.rlim_cur = wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_fatal(
+			EXITCODE_STARTUP, "could not raise the limit of open files: %m");
+}
+
+static void
+set_up_memory(const Config *config)
+{
+	size_t page = sharedmem_page_size();
+	size_t size = ((size_t) config->ring_size + page - 1) / page * page;
+	int cells =
+		config->max_connections + Max(config->spare_workers, SPARE_CELLS_MIN);
+
+	raise_fd_limit(cells);
+	super.ring = ring_new(size);
+	board_create(cells);
+	forker_init(leave_supervisor);
+	facts_create();
+	published_create();
+	published_store(super.settings.text);
+}
+
+/* ---- events: they note what has happened, step() does it ---- */
+
+static void
+request_stop(RunPhase phase, const char *name)
+{
+	log_msg(LOG_LOG, "received %s shutdown request", name);
+	if (runstate_request(&super.run, phase, monotime_ms(),
+			super.settings.config->shutdown_timeout_ms) &&
+		phase == RUN_SMART && super.run.phase == RUN_FAST)
+		log_msg(LOG_LOG, "the second one, stopping fast");
+}
+
+static void
+on_signals(evutil_socket_t fd, short what UNUSED, void *arg UNUSED)
+{
+	struct signalfd_siginfo info;
+
+	while (read((int) fd, &info, sizeof(info)) == (ssize_t) sizeof(info))
+	{
+		switch (info.ssi_signo)
+		{
+			case SIGHUP:
+				super.reload_requested = true;
+				break;
+			case SIGTERM:
+				request_stop(RUN_SMART, "smart");
+				break;
+			case SIGINT:
+				request_stop(RUN_FAST, "fast");
+				break;
+			case SIGQUIT:
+				request_stop(RUN_IMMEDIATE, "immediate");
+				break;
+			default:
+				break; /* SIGCHLD: step() reaps anyway */
+		}
+	}
+}
+
+/* A spare worker has become busy. */
+static void
+on_bell(evutil_socket_t fd, short what UNUSED, void *arg UNUSED)
+{
+	uint64_t count;
+
+	if (read((int) fd, &count, sizeof(count)) < 0 && errno != EAGAIN &&
+		errno != EINTR)
+		log_fatal(EXITCODE_STARTUP, "could not read an eventfd: %m");
+}
+
+static void
+on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg UNUSED)
+{
+}
+
+static void
+add_reader_event(int fd, event_callback_fn callback)
+{
+	struct event *ev =
+		event_new(super.base, fd, EV_READ | EV_PERSIST, callback, NULL);
+
+	if (ev == NULL || event_add(ev, NULL) != 0)
+		log_fatal(EXITCODE_STARTUP, "could not add an event");
+}
+
+static void
+add_events(void)
+{
+	add_reader_event(super.signal_fd, on_signals);
+	add_reader_event(board_supervisor_fd(), on_bell);
+	super.timer = evtimer_new(super.base, on_timer, NULL);
+	if (super.timer == NULL)
+		log_fatal(EXITCODE_STARTUP, "could not add an event");
+}
+
+/* ---- children ---- */
+
+/* In a child: what is the supervisor's alone closes. */
+static void
+leave_supervisor(bool is_worker)
+{
+	for (int fd = super.first_base_fd; fd < super.end_base_fd; fd++)
+		close(fd);
+	close(super.signal_fd);
+	pidfile_leave(&super.pidfile);
+	listen_leave(is_worker);
+}
+
+static bool
+is_spare(int cell)
+{
+	CellState state = board_state(cell);
+
+	return state == CELL_STARTING || state == CELL_SPARE;
+}
+
+static void
+reap_children(int64_t now_ms)
+{
+	ForkerDeath death;
+
+	while (forker_reap(&death))
+	{
+		if (death.cell == BOARD_READER)
+		{
+			backoff_failed(&super.reader_backoff, death.born_ms, now_ms);
+			continue;
+		}
+		if (death.state == CELL_STARTING || death.state == CELL_SPARE)
+			backoff_failed(&super.worker_backoff, death.born_ms, now_ms);
+		/* its feedback to the upstream counts no more */
+		if (forker_pid(BOARD_READER) != 0)
+			board_wake(BOARD_READER);
+	}
+}
+
+/* False if it could not be started now. */
+static bool
+start_child(int cell, Backoff *backoff, int64_t now_ms)
+{
+	Settings *s = &super.settings;
+	ChildContext ctx = {
+		.ring = super.ring,
+		.config = s->config,
+		.config_generation = published_generation(),
+		.config_file = s->file,
+		.overrides = s->overrides,
+	};
+
+	ctx.listen_fds = listen_sockets(&ctx.listen_count);
+	if (forker_start(cell, &ctx))
+		return true;
+	log_msg(LOG_WARNING, "could not start a process, will try again: %m");
+	backoff_failed(backoff, now_ms, now_ms);
+	return false;
+}
+
+static void
+start_spares(int64_t now_ms)
+{
+	const Config *config = super.settings.config;
+	int spares = 0;
+	int workers = 0;
+
+	for (int i = BOARD_FIRST_WORKER; i < board_cell_count(); i++)
+	{
+		if (forker_pid(i) != 0)
+		{
+			workers++;
+			spares += is_spare(i) ? 1 : 0;
+		}
+	}
+	for (int i = BOARD_FIRST_WORKER;
+		 i < board_cell_count() && spares < config->spare_workers &&
+		 workers < config->max_connections + config->spare_workers;
+		 i++)
+	{
+		if (forker_pid(i) != 0)
+			continue;
+		if (!start_child(i, &super.worker_backoff, now_ms))
+			break;
+		spares++;
+		workers++;
+	}
+}
+
+static void
+start_children(int64_t now_ms)
+{
+	if (forker_pid(BOARD_READER) == 0 &&
+		now_ms >= super.reader_backoff.not_before_ms)
+		(void) start_child(BOARD_READER, &super.reader_backoff, now_ms);
+	if (now_ms >= super.worker_backoff.not_before_ms)
+		start_spares(now_ms);
+}
+
+/* Every child has got the signal that belongs to the phase. */
+static void
+signal_children(void)
+{
+	int workers = forker_count() - (forker_pid(BOARD_READER) != 0 ? 1 : 0);
+
+	for (int i = 0; i < board_cell_count(); i++)
+	{
+		ChildDuty duty = i == BOARD_READER ? DUTY_READER
+						 : is_spare(i)     ? DUTY_SPARE
+										   : DUTY_BUSY;
+
+		if (forker_pid(i) != 0)
+			forker_signal(i, runstate_signal(&super.run, duty, workers));
+	}
+}
+
+/* ---- what there is to do after each event ---- */
+
+static void
+reload(void)
+{
+	super.reload_requested = false;
+	if (super.run.phase != RUN_SERVING || !reload_again(&super.settings))
+		return;
+	for (int i = 0; i < board_cell_count(); i++)
+	{
+		if (forker_pid(i) != 0)
+			board_wake(i);
+	}
+}
+
+static void
+stop_step(int64_t now_ms)
+{
+	listen_close();
+	if (runstate_tick(&super.run, now_ms))
+	{
+		if (super.run.phase == RUN_FAST)
+			log_msg(LOG_LOG, "shutdown_timeout is over, stopping fast");
+		else
+			log_msg(LOG_WARNING,
+				"%d processes did not end in time, killing them",
+				forker_count());
+	}
+	runstate_children(&super.run, forker_count());
+	signal_children();
+}
+
+static void
+wake_at(int64_t *when_ms, int64_t other_ms)
+{
+	if (other_ms != 0 && (*when_ms == 0 || other_ms < *when_ms))
+		*when_ms = other_ms;
+}
+
+static void
+arm_timer(int64_t now_ms)
+{
+	struct timeval tv;
+	int64_t when_ms = super.run.deadline_ms;
+	int64_t left_ms;
+
+	if (super.run.phase == RUN_SERVING)
+	{
+		if (super.reader_backoff.not_before_ms > now_ms)
+			wake_at(&when_ms, super.reader_backoff.not_before_ms);
+		if (super.worker_backoff.not_before_ms > now_ms)
+			wake_at(&when_ms, super.worker_backoff.not_before_ms);
+	}
+	if (when_ms == 0)
+	{
+		evtimer_del(super.timer);
+		return;
+	}
+	/* one more, since libevent's clock may be a little behind ours */
+	left_ms = Max(when_ms - now_ms, 0) + 1;
+	tv.tv_sec = left_ms / 1000;
+	tv.tv_usec = left_ms % 1000 * 1000;
+	evtimer_add(super.timer, &tv);
+}
+
+static void
+step(void)
+{
+	int64_t now_ms = monotime_ms();
+
+	reap_children(now_ms);
+	if (super.reload_requested)
+		reload();
+	if (super.run.phase == RUN_SERVING)
+		start_children(now_ms);
+	else
+		stop_step(now_ms);
+	arm_timer(now_ms);
+}

@@ -1,0 +1,34 @@
+/*
+ * reload.h
+ *		The configuration on its way from a file into force.
+ */
+#ifndef SUPERVISOR_RELOAD_H
+#define SUPERVISOR_RELOAD_H
+
+#include "base.h"
+
+#include "conf/option.h"
+
+/* A configuration and where it is from. */
+typedef struct Settings
+{
+	const char *file; /* NULL: none */
+	const ConfigOverrides *overrides;
+	char *text; /* of the file; NULL if there is none */
+	Config *config;
+} Settings;
+
+/* Read for the first time: file and overrides are set, text and config come. */
+MUST_CHECK bool reload_first(Settings *s, ErrInfo *err);
+
+/* Log what config_warnings() has to say. */
+void reload_log_warnings(const Config *config);
+
+/*
+ * Read the file again.  If it is good it is in force and published (unless it is
+ * the same as before), and settings that wait for a restart keep their value;
+ * if not, that is logged and nothing changes.  True if it was good.
+ */
+bool reload_again(Settings *s);
+
+#endif /* SUPERVISOR_RELOAD_H */
