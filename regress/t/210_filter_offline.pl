@@ -1,0 +1,102 @@
+# The captured WAL of regress/data through the filter, and PostgreSQL's own
+# pg_waldump as the judge: it reads every record of the result, at the LSN, with
+# the length, the transaction and the link that it had; what is kept is described
+# as before, what is not is a no-op.
+
+use strict;
+use warnings;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $data = "$ENV{TEST_SRCDIR}/regress/data/pg15";
+my $walfilter = "$ENV{TESTDIR}/regress/unit/walfilter";
+plan skip_all => 'the WAL is that of PostgreSQL 15'
+  unless `pg_waldump --version` =~ /\) 15\b/;
+
+my (%fact, @out);
+foreach (split /\n/, slurp_file("$data/facts"))
+{
+	my ($key, @value) = split;
+	if ($key eq 'object')
+	{
+		push @out, ($value[1] eq 'database' ? '-d' : '-t'), $value[0]
+		  if $value[3] eq 'out';
+	}
+	else { $fact{$key} = $value[0]; }
+}
+my %verdict = map { my @f = split; ($f[0] => $f[6]) }
+  split /\n/, `gzip -dc '$data/records.gz'`;
+
+# Segments, as they would lie in pg_wal.
+sub unpack_segments
+{
+	my ($dir, $command) = @_;
+	mkdir $dir;
+	open my $in, '-|', $command or die "could not run $command: $!";
+	binmode $in;
+	my $number = hex((split m{/}, $fact{start})[1]) / $fact{segment_size};
+	my ($bytes, @names);
+	while (read $in, $bytes, $fact{segment_size})
+	{
+		push @names, sprintf '%08X%08X%08X', 1, 0, $number++;
+		open my $file, '>:raw', "$dir/$names[-1]" or die $!;
+		print $file $bytes;
+		close $file;
+	}
+	close $in or die "$command failed";
+	return @names;
+}
+
+# What pg_waldump says: LSN => [length, xid and link, description].  The first
+# number of its "len" depends on what is in the record, the second is xl_tot_len.
+sub dump_segments
+{
+	my ($dir, @names) = @_;
+	my ($out, $err);
+	IPC::Run::run [ 'pg_waldump', '-p', $dir, $names[0], $names[-1] ], '>', \$out, '2>', \$err;
+	my %records;
+	foreach (split /\n/, $out)
+	{
+		/^rmgr: (\S+) +len \(rec\/tot\): +\d+\/ *(\d+), (tx: +\d+), lsn: (\S+), (prev \S+), desc: (.*)/
+		  or die "cannot read: $_";
+		$records{$4} = [ $2, "$3, $5", "$1 $6" ];
+	}
+	return (\%records, $err);
+}
+
+my $plain = PostgreSQL::Test::Utils::tempdir() . '/plain';
+my @names = unpack_segments($plain, "gzip -dc '$data/wal.gz'");
+my $filtered = PostgreSQL::Test::Utils::tempdir() . '/filtered';
+my @filtered_names = unpack_segments($filtered,
+	"gzip -dc '$data/wal.gz' | '$walfilter' @out $fact{start} $fact{segment_size}");
+is_deeply(\@filtered_names, \@names, 'as many segments come out as go in');
+
+my ($before, $before_err) = dump_segments($plain, @names);
+my ($after, $after_err) = dump_segments($filtered, @names);
+cmp_ok(scalar keys %$before, '>', 10000, 'pg_waldump reads the captured WAL');
+is(scalar keys %$after, scalar keys %$before, 'as many records as before');
+
+my (@moved, @changed, @named);
+my $blanked = 0;
+foreach my $lsn (sort keys %$before)
+{
+	my ($b, $a) = ($before->{$lsn}, $after->{$lsn});
+	push @moved, $lsn unless $a && $a->[0] == $b->[0] && $a->[1] eq $b->[1];
+	next unless $a;
+	if ($verdict{$lsn} eq 'keep') { push @changed, $lsn if $a->[2] ne $b->[2]; }
+	elsif ($a->[2] !~ /^XLOG NOOP\s*$/) { push @named, $lsn; }
+	else { $blanked++; }
+}
+is("@moved", '', 'with the same LSN, length, transaction and link');
+is("@changed", '', 'those to be kept say what they said');
+is("@named", '', 'those to be blanked are no-ops');
+cmp_ok($blanked, '>', 5000, 'which is not a few');
+
+# The capture ends within a record, and pg_waldump says so.
+unlike($after_err, qr/checksum|resource manager/, 'no CRC is wrong');
+
+my $marker = 0;
+$marker += () = slurp_file("$filtered/$_") =~ /\Q$fact{marker}\E/g foreach @names;
+is($marker, 0, 'the marker is in none of the segments');
+
+done_testing();
