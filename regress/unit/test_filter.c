@@ -613,6 +613,56 @@ scope_changes_at_a_record_boundary(void **state UNUSED)
 	filter_free(filter);
 }
 
+/*
+ * A rule that was narrowed at an LSN, and a standby that starts anew around
+ * there: what began before comes as it came, its rest included.
+ */
+static void
+narrowed_scope_begins_at_its_lsn(void **state UNUSED)
+{
+	Lsn since = InvalidLsn;
+	uint8_t *want = exact_copy(t.sample.wal, t.whole.len);
+	WalScope *scope = walscope_new();
+	WalFilter *filter;
+
+	/* in the middle of the long record that is to be blanked */
+	for (size_t i = 0; i < t.sample.record_count; i++)
+	{
+		const SampleRecord *r = &t.sample.records[i];
+
+		if (r->total > 200000 && r->blank)
+		{
+			size_t after = (size_t) (record_end(r) - t.sample.start);
+
+			since = r->lsn + r->total / 2;
+			memcpy(want + after, t.whole.out + after, t.whole.len - after);
+			break;
+		}
+	}
+	assert_true(since != InvalidLsn);
+	for (size_t i = 0; i < t.sample.object_count; i++)
+	{
+		if (t.sample.objects[i].out)
+			walscope_set_out(scope, t.sample.objects[i].kind,
+				t.sample.objects[i].oid, since);
+	}
+	filter = filter_new(&t.sample.geometry, scope);
+	for (Lsn start = lsn_floor(since, 8192) - 50 * 8192;
+		 start < since + 50 * 8192; start += 8192)
+	{
+		size_t at = (size_t) (start - t.sample.start);
+		FilterRun run = run_from(filter, t.sample.wal, t.sample.start,
+			t.whole.len, start, 8192, 30000);
+
+		assert_int_equal(run.status, FILTER_OK);
+		assert_true(at + run.len + 400 * 1024 > t.whole.len);
+		assert_memory_equal(run.out, want + at, run.len);
+		run_end(&run);
+	}
+	filter_free(filter);
+	free(want);
+}
+
 int
 main(void)
 {
@@ -634,6 +684,7 @@ main(void)
 		cmocka_unit_test(flipped_bit_halts),
 		cmocka_unit_test(flipped_bit_in_a_long_record_leaks_nothing),
 		cmocka_unit_test(scope_changes_at_a_record_boundary),
+		cmocka_unit_test(narrowed_scope_begins_at_its_lsn),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

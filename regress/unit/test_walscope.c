@@ -193,6 +193,54 @@ exclude_overrides_the_last_answer(void **state UNUSED)
 	walscope_free(scope);
 }
 
+static bool
+is_in_at(WalScope *scope, Oid database, Lsn lsn)
+{
+	ErrInfo err;
+	bool in = false;
+
+	assert_true(walscope_check(scope, database, 1663, lsn, &in, &err));
+	return in;
+}
+
+/* What began before has been sent as it was. */
+static void
+out_may_begin_somewhere(void **state UNUSED)
+{
+	WalScope *scope = walscope_new();
+	WalScope *other = walscope_new();
+	ErrInfo err;
+
+	walscope_set_out(scope, SCOPE_DATABASE, 16384, 1000);
+	assert_false(walscope_is_open(scope));
+	/* in any order: the last answer must not stick */
+	assert_true(is_in_at(scope, 16384, 999));
+	assert_false(is_in_at(scope, 16384, 1000));
+	assert_true(is_in_at(scope, 16384, 8));
+	assert_false(is_in_at(scope, 16384, UINT64_MAX));
+
+	/* narrowed: the earlier of both */
+	walscope_set_out(other, SCOPE_DATABASE, 16384, 500);
+	walscope_set_out(other, SCOPE_DATABASE, 16385, 700);
+	walscope_narrow(scope, other);
+	assert_true(is_in_at(scope, 16384, 499));
+	assert_false(is_in_at(scope, 16384, 500));
+	assert_true(is_in_at(scope, 16385, 699));
+	assert_false(is_in_at(scope, 16385, 700));
+
+	/* a copy is out from its record on */
+	assert_true(walscope_exclude(scope, 16386, 2000, SCOPE_FILE_COPY, &err));
+	assert_true(is_in_at(scope, 16386, 1999));
+	assert_false(is_in_at(scope, 16386, 2000));
+
+	/* by default: all of it */
+	walscope_set_default(scope, SCOPE_DATABASE, SCOPE_OUT);
+	assert_false(is_in_at(scope, 16387, 3000));
+	assert_false(is_in_at(scope, 16387, 1));
+	walscope_free(scope);
+	walscope_free(other);
+}
+
 /* For each state of an OID in both scopes: out if it is out in one of them. */
 static void
 narrow_is_never_wider(void **state UNUSED)
@@ -267,6 +315,7 @@ main(void)
 		cmocka_unit_test(unknown_oids_get_the_default_once),
 		cmocka_unit_test(listener_has_the_last_word),
 		cmocka_unit_test(exclude_overrides_the_last_answer),
+		cmocka_unit_test(out_may_begin_somewhere),
 		cmocka_unit_test(narrow_is_never_wider),
 		cmocka_unit_test(many_oids),
 	};
