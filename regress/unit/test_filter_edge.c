@@ -529,6 +529,37 @@ wrong_link_halts(void **state UNUSED)
 	build_end(&b);
 }
 
+/* A new scope is not for the record that the standby is in the middle of. */
+static void
+new_scope_waits_for_a_record_behind_want(void **state UNUSED)
+{
+	static const size_t chunks[] = {1, 1000, 1 << 20};
+
+	for (size_t c = 0; c < lengthof(chunks); c++)
+	{
+		WalBuild b = build_begin(SEGMENT, 1024, START);
+		WalFilter *filter = filter_new(&b.geometry, walscope_new());
+		size_t want = 2000;
+		size_t next;
+		FilterRun run;
+
+		build_block_record(&b, SPC, OUT_DB, 3000, SECRET);
+		next =
+			(size_t) (build_block_record(&b, SPC, OUT_DB, 30, SECRET) - START);
+		filter_set_scope(filter, scope());
+		run = run_filter(
+			filter, b.bytes, START, b.len, START, START + want, chunks[c]);
+		assert_int_equal(run.status, FILTER_OK);
+		assert_int_equal(run.len, b.len - want);
+		assert_memory_equal(run.out, b.bytes + want, next - want);
+		assert_int_equal(run.out[next - want + 16], 0x20);
+		assert_int_equal(run.out[next - want + 17], 0);
+		run_end(&run);
+		filter_free(filter);
+		build_end(&b);
+	}
+}
+
 /* Any mixture, any page size, any split, any start. */
 static void
 random_wal_is_filtered_right(void **state UNUSED)
@@ -610,6 +641,7 @@ main(void)
 		cmocka_unit_test(hostile_length_halts),
 		cmocka_unit_test(wrong_continuation_halts),
 		cmocka_unit_test(wrong_link_halts),
+		cmocka_unit_test(new_scope_waits_for_a_record_behind_want),
 		cmocka_unit_test(random_wal_is_filtered_right),
 	};
 
