@@ -20,14 +20,36 @@ static struct
 {
 	char *area; /* NULL: nothing can be shown */
 	size_t size;
+	char **environment; /* where it has been moved to */
 } title;
+
+/* The environment in one block, which setenv() may leave or change at will. */
+static void
+move_environment(void)
+{
+	char **block;
+	size_t count = 0;
+	size_t size = 0;
+	char *text;
+
+	for (; environ[count] != NULL; count++)
+		size += strlen(environ[count]) + 1;
+	block = mem_alloc((count + 1) * sizeof(char *) + size);
+	text = (char *) (block + count + 1);
+	for (size_t i = 0; i < count; i++)
+	{
+		block[i] = text;
+		text = stpcpy(text, environ[i]) + 1;
+	}
+	block[count] = NULL;
+	title.environment = block;
+	environ = block;
+}
 
 void
 title_init(int argc, char **argv)
 {
 	char *end;
-	size_t count = 0;
-	char **copy;
 
 	if (argc == 0)
 		return;
@@ -37,17 +59,12 @@ title_init(int argc, char **argv)
 		if (argv[i] == end)
 			end = argv[i] + strlen(argv[i]) + 1;
 	}
-	while (environ[count] != NULL)
-		count++;
-	copy = mem_alloc((count + 1) * sizeof(char *));
-	for (size_t i = 0; i < count; i++)
+	for (char **e = environ; *e != NULL; e++)
 	{
-		if (environ[i] == end)
-			end = environ[i] + strlen(environ[i]) + 1;
-		copy[i] = mem_strdup(environ[i]);
+		if (*e == end)
+			end = *e + strlen(*e) + 1;
 	}
-	copy[count] = NULL;
-	environ = copy;
+	move_environment();
 	title.area = argv[0];
 	title.size = (size_t) (end - argv[0]);
 	for (int i = 0; i < argc; i++)
