@@ -273,6 +273,7 @@ run_with_config(const CommandLine *cl)
 {
 	Settings settings = {.file = cl->config_file, .overrides = &cl->overrides};
 	ErrInfo err;
+	int status;
 
 	log_set_role("supervisor");
 	if (!reload_first(&settings, &err))
@@ -282,11 +283,13 @@ run_with_config(const CommandLine *cl)
 		print_error(&err);
 		return EXITCODE_STARTUP;
 	}
-	if (cl->task == TASK_CHECK)
-		return check_config_file(&settings);
-	if (cl->task == TASK_SHOW)
-		return show_setting(&settings, cl->show_name);
-	return serve(&settings);
+	if (cl->task == TASK_SERVE)
+		return serve(&settings);
+	status = cl->task == TASK_CHECK ? check_config_file(&settings)
+									: show_setting(&settings, cl->show_name);
+	config_free(settings.config);
+	free(settings.text);
+	return status;
 }
 
 int
