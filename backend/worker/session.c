@@ -148,7 +148,11 @@ receive_startup(Session *s, StartupPacket *packet)
 				break;
 		}
 		if (s->client.gone)
+		{
+			if (s->client.in.len > s->client.in_pos)
+				log_msg(LOG_LOG, "incomplete startup packet");
 			session_end(s);
+		}
 		if (signals_stop_requested() || signals_drain_requested())
 			session_shutdown(s);
 		if (left <= 0)

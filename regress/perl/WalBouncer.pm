@@ -751,10 +751,11 @@ sub receive
 
 	mkdir $rx->{dir};
 	unlink $rx->{log};
+	append_to_file($rx->{log}, '');
 	$connstr =~ s/^host=\S+/host=$self->{socket_dir}/ if $params{socket};
 	$rx->{pid} = spawn($rx->{log}, 'pg_receivewal', '-d', $connstr, '-D',
 		$rx->{dir}, '--no-sync', '-v', $params{loop} ? () : '-n');
-	poll_until { scalar(my @files = glob "$rx->{dir}/*") || !$rx->alive };
+	poll_until { slurp_file($rx->{log}) =~ /starting log streaming/ || !$rx->alive };
 	return $rx;
 }
 

@@ -31,10 +31,10 @@ sub step
 {
 	my ($marker, $what) = @_;
 
-	$primary->safe_psql('later', "INSERT INTO t VALUES ('$marker')");
-	$primary->safe_psql('kept',  "INSERT INTO t VALUES ('open_$marker')");
+	$primary->safe_psql('later', "INSERT INTO t VALUES ('later_$marker')");
+	$primary->safe_psql('kept',  "INSERT INTO t VALUES ('kept_$marker')");
 	ok(wait_for_replay($primary, $standby), "$what: the standby goes on");
-	is($standby->safe_psql('kept', "SELECT count(*) FROM t WHERE t = 'open_$marker'"), 1,
+	is($standby->safe_psql('kept', "SELECT count(*) FROM t WHERE t = 'kept_$marker'"), 1,
 		"$what: it gets what is kept");
 	is($wb->standby_link($standby), $link{standby}, "$what: the standby's connection is the same");
 	is($wb->link_of($rx->pid), $link{rx}, "$what: the receiver's too");
@@ -47,24 +47,24 @@ sub delivered
 	return grep_files($marker, $standby->data_dir . '/pg_wal') ne '';
 }
 
-step('marker_one', 'before');
-ok(delivered('marker_one'), 'before: the database is delivered');
+step('one', 'before');
+ok(delivered('later_one'), 'before: the database is delivered');
 
 # narrower
 my $offset = $wb->log_offset;
 $wb->configure(rules => rules('secret', 'later'));
 ok($wb->reload, 'narrower: reloaded');
 $wb->wait_for_log(qr/worker standby .*rule "standby" has changed, in force/, $offset, 'narrower: the worker says so');
-step('marker_two', 'narrower');
-ok(!delivered('marker_two'), 'narrower: the database is not delivered any more');
+step('two', 'narrower');
+ok(!delivered('later_two'), 'narrower: the database is not delivered any more');
 
 # broken
 $offset = $wb->log_offset;
 $wb->write_config("port = 5433;\nrules = ( ;\n");
 ok(!$wb->reload, 'broken file: refused');
 like($wb->log_content($offset), qr/walbouncer\.conf:2: /, 'broken file: with file and line');
-step('marker_three', 'broken file');
-ok(!delivered('marker_three'), 'broken file: the rule is as it was');
+step('three', 'broken file');
+ok(!delivered('later_three'), 'broken file: the rule is as it was');
 
 # another way to the upstream
 $offset = $wb->log_offset;
@@ -73,31 +73,31 @@ ok($wb->reload, 'changed upstream: reloaded');
 ok($primary->poll_query_until('postgres',
 		"SELECT count(*) = 1 AND bool_and(client_addr = '127.0.0.1') FROM pg_stat_replication"),
 	'changed upstream: the reader has moved');
-step('marker_four', 'changed upstream');
-ok(!delivered('marker_four'), 'changed upstream: the rule is as it was');
+step('four', 'changed upstream');
+ok(!delivered('later_four'), 'changed upstream: the rule is as it was');
 
 # wider
 $offset = $wb->log_offset;
 $wb->configure(rules => rules('secret'));
 ok($wb->reload, 'wider: reloaded');
 $wb->wait_for_log(qr/worker standby .*WARNING:.*"later" stays withheld/, $offset, 'wider: a warning');
-step('marker_five', 'wider');
-ok(!delivered('marker_five'), 'wider: held back for the standby that lacks the data');
+step('five', 'wider');
+ok(!delivered('later_five'), 'wider: held back for the standby that lacks the data');
 $standby->restart;
 $link{standby} = $wb->standby_link($standby);
-step('marker_six', 'wider, after a restart of the standby');
-ok(!delivered('marker_six'), 'wider: and still when it comes again');
+step('six', 'wider, after a restart of the standby');
+ok(!delivered('later_six'), 'wider: and still when it comes again');
 
 # a change that waits for a restart, beside one that does not
 $offset = $wb->log_offset;
 $wb->configure(settings => { ring_size => '2MB', log_min_messages => 'debug1' });
 ok($wb->reload, 'restart-only change: reloaded');
 like($wb->log_content($offset), qr/ring_size.*restart/s, 'restart-only change: it says so');
-step('marker_seven', 'restart-only change');
+step('seven', 'restart-only change');
 
 same_dump($primary, $standby, $_) foreach qw(kept postgres);
 log_clean($standby, 0);
 ok($rx->alive, 'the receiver has lived through all this');
-isnt(grep_files('marker_six', $rx->dir), '', 'and has what the standby has not');
+isnt(grep_files('later_six', $rx->dir), '', 'and has what the standby has not');
 
 done_testing();

@@ -68,12 +68,14 @@ foreach my $round (1 .. 10)
 	@load = start_load();
 	wait_for_flow();
 	my $offset = $wb->log_offset;
-	my @backends = children_of($primary->{_pid});
-	kill 'KILL', @backends, $primary->{_pid};
+	my $postmaster = $primary->{_pid};
+	kill 'STOP', $postmaster;
+	my @backends = children_of($postmaster);
+	kill 'KILL', @backends, $postmaster;
 	$primary->{_pid} = undef;
 	end_load(@load);
-	poll_until { !grep { -d "/proc/$_" } @backends };
-	poll_until { $primary->start(fail_ok => 1) } or BAIL_OUT('the primary does not start');
+	poll_until { !grep { -d "/proc/$_" } @backends, $postmaster };
+	$primary->start;
 	$wb->wait_for_log(qr/streaming from upstream/, $offset, "crash $round: the reader is back");
 }
 $primary->safe_psql('kept', 'CREATE TABLE after_the_last_crash ()');
