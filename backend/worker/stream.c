@@ -210,6 +210,17 @@ warn_of_mixed(Stream *st)
 	st->mixed_warned = stats->mixed_records;
 }
 
+/*
+ * How much WAL from lsn on goes into a message.  A full one ends with a page, as
+ * a walsender's does: a standby that has a record's header takes the rest of
+ * that page for received (XLogDecodeNextRecord in PostgreSQL 15's xlogreader.c).
+ */
+static size_t
+message_room(const Stream *st, Lsn lsn)
+{
+	return REPLICATION_WAL_MAX - (size_t) (lsn % st->s->facts.block_size);
+}
+
 /* Queue what the filter has ready.  False if that is nothing. */
 static bool
 queue_filtered(Stream *st)
@@ -219,7 +230,7 @@ queue_filtered(Stream *st)
 	Lsn lsn;
 
 	wal = filter_ready(st->filter, &len, &lsn);
-	len = Min(len, REPLICATION_WAL_MAX);
+	len = Min(len, message_room(st, lsn));
 	if (len == 0 || lsn < st->want)
 		return false;
 	queue_wal(st, wal, len);
@@ -233,7 +244,7 @@ pump_plain(Stream *st, ErrInfo *err)
 {
 	size_t got;
 	SourceStatus status = source_read(st->source, st->sent, st->plain,
-		REPLICATION_WAL_MAX, &got, err);
+		message_room(st, st->sent), &got, err);
 
 	if (status == SOURCE_OK)
 		queue_wal(st, st->plain, got);
@@ -252,7 +263,7 @@ pump_filtered(Stream *st, ErrInfo *err)
 		return SOURCE_OK;
 	room = filter_room(st->filter, REPLICATION_WAL_MAX, &lsn);
 	status = source_read(
-		st->source, lsn, room, REPLICATION_WAL_MAX, &got, err);
+		st->source, lsn, room, message_room(st, lsn), &got, err);
 	if (status != SOURCE_OK)
 		return status;
 	switch (filter_push(st->filter, got, err))
