@@ -70,7 +70,8 @@ feedback_send_xmin(Feedback *fb, PGconn *conn, int interval_ms)
 		return true;
 	if (xmin == fb->xmin && catalog_xmin == fb->catalog_xmin &&
 		fb->feedback_sent_ms != 0 &&
-		monotime_ms() - fb->feedback_sent_ms < interval_ms)
+		(interval_ms == 0 ||
+			monotime_ms() - fb->feedback_sent_ms < interval_ms))
 		return true;
 	reply = (ReplicationReply){
 		.kind = REPLICATION_FEEDBACK,

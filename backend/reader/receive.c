@@ -134,6 +134,15 @@ take_messages(Stream *s, ReceiveEnd *end, ErrInfo *err)
 	return false;
 }
 
+/* When the next status report is due without anybody asking; never if the interval is 0. */
+static int64_t
+report_due_ms(const Stream *s)
+{
+	int interval = s->ctx->config->wal_receiver_status_interval_ms;
+
+	return interval > 0 ? s->feedback.status_sent_ms + interval : INT64_MAX;
+}
+
 /* What the upstream should hear now.  False if it is out of reach. */
 static bool
 send_replies(Stream *s)
@@ -144,9 +153,7 @@ send_replies(Stream *s)
 	bool ping = config->wal_receiver_timeout_ms > 0 && !s->pinged &&
 		now - s->heard_ms >= config->wal_receiver_timeout_ms / 2;
 
-	if (s->reply_wanted || s->got_wal || ping ||
-		now - s->feedback.status_sent_ms >=
-			config->wal_receiver_status_interval_ms)
+	if (s->reply_wanted || s->got_wal || ping || now >= report_due_ms(s))
 	{
 		if (!feedback_send_status(&s->feedback, s->conn, head, ping))
 			return false;
@@ -166,9 +173,8 @@ wait_for_work(Stream *s, ErrInfo *err)
 		{.fd = PQsocket(s->conn), .events = POLLIN},
 		{.fd = board_wake_fd(), .events = POLLIN},
 	};
-	int64_t now = monotime_ms();
-	int64_t due = s->feedback.status_sent_ms +
-		config->wal_receiver_status_interval_ms;
+	int64_t due = report_due_ms(s);
+	int64_t wait_ms;
 
 	if (config->wal_receiver_timeout_ms > 0)
 	{
@@ -176,9 +182,10 @@ wait_for_work(Stream *s, ErrInfo *err)
 
 		due = Min(due, s->heard_ms + (s->pinged ? 2 * half : half));
 	}
+	wait_ms = due == INT64_MAX ? -1 : Max(due - monotime_ms(), 1);
 	if (PQflush(s->conn) > 0)
 		fds[0].events |= POLLOUT;
-	if (poll(fds, 2, (int) Max(due - now, 1)) < 0 && errno != EINTR)
+	if (poll(fds, 2, (int) wait_ms) < 0 && errno != EINTR)
 		return errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
 			"could not wait for upstream: %m");
 	board_sleep_end();

@@ -267,6 +267,15 @@ own_send_status(Source *src)
 	src->status_sent_ms = monotime_ms();
 }
 
+/* As the reader does: never without being asked if the interval is 0. */
+static int64_t
+own_report_due_ms(const Source *src)
+{
+	int interval = src->ctx->config->wal_receiver_status_interval_ms;
+
+	return interval > 0 ? src->status_sent_ms + interval : INT64_MAX;
+}
+
 /* COPY has ended: another timeline, an error, or the end of the upstream. */
 static SourceStatus
 own_end(Source *src, ErrInfo *err)
@@ -331,8 +340,7 @@ own_next_message(Source *src, ErrInfo *err)
 		len = PQgetCopyData(src->conn, &src->message, 1);
 		if (len == 0)
 		{
-			if (monotime_ms() - src->status_sent_ms >=
-				src->ctx->config->wal_receiver_status_interval_ms)
+			if (monotime_ms() >= own_report_due_ms(src))
 				own_send_status(src);
 			return SOURCE_WAIT;
 		}
@@ -497,9 +505,8 @@ source_timeout_ms(const Source *src)
 			until = src->deadline_ms;
 			break;
 		default:
-			until = src->status_sent_ms +
-				src->ctx->config->wal_receiver_status_interval_ms;
+			until = own_report_due_ms(src);
 			break;
 	}
-	return (int) Max(until - monotime_ms(), 1);
+	return until == INT64_MAX ? -1 : (int) Max(until - monotime_ms(), 1);
 }

@@ -34,7 +34,7 @@ MUST_CHECK bool feedback_send_status(
 
 /*
  * Hot standby feedback, the oldest of all standbys' for each kind of xmin, if it
- * has changed since it was told, or was told more than interval_ms ago.  Nothing
+ * has changed since it was told, or was told interval_ms ago (0: never again).  Nothing
  * at all is sent as long as no standby sends any.
  */
 MUST_CHECK bool feedback_send_xmin(
