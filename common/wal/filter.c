@@ -436,6 +436,13 @@ update_ready(WalFilter *f)
 		f->ready = (size_t) (Max(f->record_lsn, f->base_lsn) - f->base_lsn);
 	else
 		f->ready = f->scanned;
+	if (s->record_have > 0 && f->ready == f->scanned)
+	{
+		/* In the middle of a long one: to the end of a page. */
+		Lsn page = lsn_floor(f->base_lsn + f->ready, s->geometry.block_size);
+
+		f->ready = page > f->base_lsn ? (size_t) (page - f->base_lsn) : 0;
+	}
 	if (f->base_lsn < f->want)
 	{
 		size_t drop = Min(f->ready, (size_t) (f->want - f->base_lsn));

@@ -18,6 +18,11 @@
  * its CRC turns out wrong at its end, that end is never delivered, and the
  * standby's own check refuses it.
  *
+ * What is ready ends where a walsender would end a message: with a record, or with
+ * a page.  A standby that has a record's header takes the rest of that page for
+ * received (XLogDecodeNextRecord in PostgreSQL 15's xlogreader.c); who sends only
+ * a part of what is ready cuts at the end of a page.
+ *
  * Sources: design of the replacement, xlogreader.c and xlogrecovery.c (what
  * PostgreSQL 15 checks in a record and in the chain of records).
  */

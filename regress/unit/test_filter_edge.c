@@ -436,12 +436,57 @@ huge_record_is_not_gathered(void **state UNUSED)
 			status = filter_push(filter, now, &run.err);
 			run_take(&run, filter, NULL);
 			if (status == FILTER_OK && done > 8192)
-				assert_true(run.len + 1024 > done);
+				assert_true(run.len + 8192 > done);
 		}
 		assert_int_equal(status, FILTER_HALT);
 		assert_true(run.len < b.len);
 		assert_false(out && has_secret(&run));
 		run_end(&run);
+		filter_free(filter);
+		build_end(&b);
+	}
+	free(message);
+}
+
+/* As a walsender ends its messages: walsender.c, XLogSendPhysical. */
+static void
+ready_ends_with_a_record_or_a_page(void **state UNUSED)
+{
+	static const size_t chunks[] = {1, 7, 1000, 8192, 10000, 131072};
+	size_t n = 700000;
+	uint8_t *message = calloc(1, n);
+
+	build_le(message, IN_DB, 4);
+	for (size_t c = 0; c < lengthof(chunks); c++)
+	{
+		WalBuild b = build_begin(SEGMENT, 8192, START);
+		WalFilter *filter = filter_new(&b.geometry, scope());
+		Lsn starts[5];
+
+		starts[0] = build_block_record(&b, SPC, IN_DB, 20000, OPEN);
+		starts[1] = build_main_record(&b, 21, 0, 9, message, n);
+		starts[2] = build_block_record(&b, SPC, OUT_DB, 30, SECRET);
+		starts[3] = build_block_record(&b, SPC, OUT_DB, 50000, SECRET);
+		starts[4] = build_lsn(&b);
+		filter_start(filter, START, START);
+		for (size_t done = 0; done < b.len;)
+		{
+			size_t now = Min(b.len - done, chunks[c]);
+			bool at_record = false;
+			ErrInfo err;
+			Lsn lsn;
+
+			memcpy(filter_room(filter, now, &lsn), b.bytes + done, now);
+			done += now;
+			assert_int_equal(filter_push(filter, now, &err), FILTER_OK);
+			(void) filter_ready(filter, &now, &lsn);
+			filter_consume(filter, now);
+			for (size_t i = 0; i < lengthof(starts); i++)
+				at_record |= MaxAlign(lsn + now) == starts[i];
+			/* or with the header of a page that a record begins on */
+			if (now > 0 && !at_record)
+				assert_int_equal((lsn + now) % 8192, 0);
+		}
 		filter_free(filter);
 		build_end(&b);
 	}
@@ -638,6 +683,7 @@ main(void)
 		cmocka_unit_test(halt_is_for_good),
 		cmocka_unit_test(mixed_record_is_kept_and_counted),
 		cmocka_unit_test(huge_record_is_not_gathered),
+		cmocka_unit_test(ready_ends_with_a_record_or_a_page),
 		cmocka_unit_test(hostile_length_halts),
 		cmocka_unit_test(wrong_continuation_halts),
 		cmocka_unit_test(wrong_link_halts),
