@@ -18,7 +18,7 @@
 
 #define CHUNK 65536
 
-static void
+static NORETURN void
 fail(const char *message)
 {
 	fprintf(stderr, "walfilter: %s\n", message);
