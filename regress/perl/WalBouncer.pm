@@ -771,6 +771,15 @@ END
 		kill 'KILL', $wb->{pid}, @children;
 		waitpid($wb->{pid}, 0);
 	}
+	foreach my $wb (@all)
+	{
+		# what a sanitizer has to say fails any test
+		if ($wb->log_content =~ /^(.*(?:Sanitizer|runtime error:|Assert).*)$/m)
+		{
+			diag("$wb->{logfile}: $1");
+			$status ||= 1;
+		}
+	}
 	foreach my $pid (@spawned)
 	{
 		kill('KILL', $pid) if waitpid($pid, WNOHANG) == 0;
