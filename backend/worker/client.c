@@ -68,7 +68,8 @@ client_flush(Client *c)
 	{
 		struct iovec iov[2] = {
 			{c->out.data + c->out_pos, c->out.len - c->out_pos},
-			{(void *) (uintptr_t) (c->wal + c->wal_pos), c->wal_len - c->wal_pos},
+			{(void *) (uintptr_t) (c->wal + c->wal_pos),
+				c->wal_len - c->wal_pos},
 		};
 		struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
 		ssize_t n;
@@ -151,8 +152,8 @@ FrameStatus
 client_next_startup(Client *c, StartupPacket *packet, ErrInfo *err)
 {
 	size_t used;
-	FrameStatus status = startup_parse(c->in.data + c->in_pos,
-		c->in.len - c->in_pos, packet, &used, err);
+	FrameStatus status = startup_parse(
+		c->in.data + c->in_pos, c->in.len - c->in_pos, packet, &used, err);
 
 	if (status == FRAME_OK)
 		c->in_pos += used;

@@ -34,8 +34,9 @@ static void do_show(Session *s, const ReplCommand *command);
 static void do_timeline_history(Session *s, const ReplCommand *command);
 static void do_start_physical(Session *s, const ReplCommand *command);
 
-#define NO_SLOTS_HINT \
-	"Leave primary_slot_name empty; walbouncer does not keep WAL for a standby."
+#define NO_SLOTS_HINT                                                          \
+	"Leave primary_slot_name empty; walbouncer does not keep WAL for a "       \
+	"standby."
 
 static const CommandRow commands[REPLCMD_KIND_COUNT] = {
 	[REPLCMD_EMPTY] = {.handler = do_empty},
@@ -181,8 +182,7 @@ do_timeline_history(Session *s, const ReplCommand *command)
 
 	if (command->tli == s->facts.tli && s->facts.history_len > 0)
 	{
-		put_history(
-			s, command->tli, s->facts.history, s->facts.history_len);
+		put_history(s, command->tli, s->facts.history, s->facts.history_len);
 		return;
 	}
 	snprintf(text, sizeof(text), "TIMELINE_HISTORY %u", command->tli);

@@ -86,8 +86,8 @@ journal_add_digest(Journal *j, uint64_t digest)
 }
 
 void
-journal_add(Journal *j, ScopeKind kind, Oid oid, ScopeVerdict verdict, Lsn since,
-	const char *reason, const char *name)
+journal_add(Journal *j, ScopeKind kind, Oid oid, ScopeVerdict verdict,
+	Lsn since, const char *reason, const char *name)
 {
 	char encoded[256];
 	char text[LINE_MAX_LEN];
@@ -125,8 +125,8 @@ apply_decision(WalScope *scope, ScopeKind kind, const char *rest)
 
 /* The first line: is this a journal, and of these standbys? */
 static bool
-check_first_line(const Journal *j, const char *text, uint64_t sysid,
-	ErrInfo *err)
+check_first_line(
+	const Journal *j, const char *text, uint64_t sysid, ErrInfo *err)
 {
 	uint64_t number;
 	int version;
@@ -231,8 +231,8 @@ read_file(Journal *j, uint64_t sysid, WalScope *scope, ErrInfo *err)
 	text = mem_alloc((size_t) st.st_size + 1);
 	while (len < (size_t) st.st_size)
 	{
-		ssize_t n = pread(
-			j->fd, text + len, (size_t) st.st_size - len, (off_t) len);
+		ssize_t n =
+			pread(j->fd, text + len, (size_t) st.st_size - len, (off_t) len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -322,8 +322,7 @@ journal_commit(Journal *j, ErrInfo *err)
 			"too much to write to \"%s\"", j->path);
 	while (done < j->pending.len)
 	{
-		ssize_t n =
-			write(j->fd, j->pending.data + done, j->pending.len - done);
+		ssize_t n = write(j->fd, j->pending.data + done, j->pending.len - done);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -82,16 +82,15 @@ verdict_by_name(
 		return always || rule_names_contain(&include->names, name) ? SCOPE_IN
 																   : SCOPE_OUT;
 	return exclude->given && rule_names_contain(&exclude->names, name)
-		? SCOPE_OUT
-		: SCOPE_IN;
+			   ? SCOPE_OUT
+			   : SCOPE_IN;
 }
 
 /* One object of the upstream: what is on record, or else what the lists say. */
 static void
 decide(Compilation *c, ScopeKind kind, Oid oid, const char *name, bool always)
 {
-	ScopeVerdict by_name =
-		verdict_by_name(c->rule, &kinds[kind], name, always);
+	ScopeVerdict by_name = verdict_by_name(c->rule, &kinds[kind], name, always);
 	ScopeVerdict known;
 	bool on_record = walscope_get(c->scope, kind, oid, &known);
 	Lsn since = InvalidLsn;
@@ -129,8 +128,7 @@ warn_of_unknown(const Rule *rule, const RuleList *list, const KindInfo *kind,
 		bool found = false;
 
 		for (int row = 0; row < PQntuples(rows) && !found; row++)
-			found =
-				strcmp(PQgetvalue(rows, row, 1), list->names.items[i]) == 0;
+			found = strcmp(PQgetvalue(rows, row, 1), list->names.items[i]) == 0;
 		if (!found)
 			log_msg(LOG_WARNING,
 				"%s \"%s\" in rule \"%s\" does not exist on the upstream",
@@ -148,8 +146,7 @@ decide_all(Compilation *c, ScopeKind kind)
 	for (int row = 0; row < PQntuples(rows); row++)
 		decide(c, kind, (Oid) strtoul(PQgetvalue(rows, row, 0), NULL, 10),
 			PQgetvalue(rows, row, 1), PQgetvalue(rows, row, 2)[0] == 't');
-	walscope_set_default(
-		c->scope, kind, include->given ? SCOPE_OUT : SCOPE_IN);
+	walscope_set_default(c->scope, kind, include->given ? SCOPE_OUT : SCOPE_IN);
 	warn_of_unknown(c->rule, include, &kinds[kind], rows);
 	warn_of_unknown(c->rule, list_at(c->rule, kinds[kind].exclude_offset),
 		&kinds[kind], rows);
@@ -200,8 +197,8 @@ journal_owner(Session *s)
 
 /* A verdict that is reached while WAL is being filtered: into the journal first. */
 static bool
-on_verdict(void *arg, ScopeKind kind, Oid oid, Lsn lsn, ScopeCause cause,
-	ErrInfo *err)
+on_verdict(
+	void *arg, ScopeKind kind, Oid oid, Lsn lsn, ScopeCause cause, ErrInfo *err)
 {
 	const JournalOwner *owner = arg;
 	WalScope *known = walscope_new();
@@ -246,8 +243,7 @@ compile_with_journal(Compilation *c, ErrInfo *err)
 {
 	uint64_t digest = rule_filter_digest(&c->rule->filter);
 
-	c->lists_changed =
-		!c->journal.has_digest || c->journal.digest != digest;
+	c->lists_changed = !c->journal.has_digest || c->journal.digest != digest;
 	if (c->lists_changed)
 		journal_add_digest(&c->journal, digest);
 	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
@@ -256,8 +252,7 @@ compile_with_journal(Compilation *c, ErrInfo *err)
 }
 
 bool
-scope_compile(
-	Session *s, Lsn since, bool live, WalScope **scope, ErrInfo *err)
+scope_compile(Session *s, Lsn since, bool live, WalScope **scope, ErrInfo *err)
 {
 	const char *state_directory = s->ctx->config->state_directory;
 	bool has_filter = rule_has_filter(s->rule);
@@ -266,9 +261,8 @@ scope_compile(
 	bool ok = false;
 
 	*scope = NULL;
-	if (!has_filter &&
-		(state_directory[0] == '\0' ||
-			!journal_exists(state_directory, s->rule->name)))
+	if (!has_filter && (state_directory[0] == '\0' ||
+						   !journal_exists(state_directory, s->rule->name)))
 		return true;
 	/* The upstream is asked first: the journal's lock is for a moment only. */
 	c.scope = walscope_new();

@@ -270,8 +270,7 @@ put_cancel_key(Session *s, uint32_t version)
 static void
 tell_board(Session *s)
 {
-	snprintf(
-		s->status.rule, sizeof(s->status.rule), "%s", s->rule->name);
+	snprintf(s->status.rule, sizeof(s->status.rule), "%s", s->rule->name);
 	snprintf(s->status.user, sizeof(s->status.user), "%s", s->user);
 	snprintf(s->status.application_name, sizeof(s->status.application_name),
 		"%s", s->application_name);
@@ -280,8 +279,8 @@ tell_board(Session *s)
 }
 
 void
-session_start(Session *s, ChildContext *ctx, int fd,
-	const struct sockaddr_storage *peer)
+session_start(
+	Session *s, ChildContext *ctx, int fd, const struct sockaddr_storage *peer)
 {
 	StartupPacket packet;
 	ErrInfo err;
@@ -315,9 +314,8 @@ session_start(Session *s, ChildContext *ctx, int fd,
 	put_parameters(s);
 	put_cancel_key(s, packet.version);
 	tell_board(s);
-	log_msg(LOG_INFO,
-		"connected: user=%s application_name=%s peer=%s rule=%s", s->user,
-		s->application_name, s->peer_text, s->rule->name);
+	log_msg(LOG_INFO, "connected: user=%s application_name=%s peer=%s rule=%s",
+		s->user, s->application_name, s->peer_text, s->rule->name);
 }
 
 void

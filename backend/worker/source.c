@@ -48,12 +48,12 @@ struct Source
 	OwnState state;
 	PGconn *conn;
 	PostgresPollingStatusType polling; /* OWN_CONNECTING */
-	int64_t deadline_ms;			   /* OWN_CONNECTING */
-	int64_t retry_ms;				   /* OWN_CLOSED: not before */
+	int64_t deadline_ms;               /* OWN_CONNECTING */
+	int64_t retry_ms;                  /* OWN_CLOSED: not before */
 	int pause_ms;
-	Lsn lsn;				/* OWN_STREAMING: of the next byte */
+	Lsn lsn;                /* OWN_STREAMING: of the next byte */
 	int64_t status_sent_ms; /* OWN_STREAMING */
-	char *message;			/* owned by libpq; data is in it */
+	char *message;          /* owned by libpq; data is in it */
 	const uint8_t *data;
 	size_t data_len;
 
@@ -104,8 +104,8 @@ own_retry_later(Source *src, const ErrInfo *err)
 	if (err != NULL)
 		log_err(LOG_WARNING, err);
 	own_close(src);
-	src->retry_ms = monotime_ms() + src->pause_ms / 2 +
-		random() % (src->pause_ms / 2 + 1);
+	src->retry_ms =
+		monotime_ms() + src->pause_ms / 2 + random() % (src->pause_ms / 2 + 1);
 	src->pause_ms = Min(src->pause_ms * 2, longest);
 	return SOURCE_WAIT;
 }
@@ -187,8 +187,8 @@ own_start(Source *src, Lsn lsn, ErrInfo *err)
 	result = pgconn_exec(src->conn, command, COMMAND_TIMEOUT_MS, err);
 	if (result == NULL)
 		return strcmp(err->sqlstate, SQLSTATE_CONNECTION_FAILURE) == 0
-			? own_retry_later(src, err)
-			: refused(src, err);
+				   ? own_retry_later(src, err)
+				   : refused(src, err);
 	if (PQresultStatus(result) != PGRES_COPY_BOTH)
 	{
 		/* The timeline ends right here. */
@@ -220,8 +220,7 @@ own_poll_connect(Source *src, Lsn lsn, ErrInfo *err)
 {
 	struct pollfd fd = {
 		.fd = PQsocket(src->conn),
-		.events =
-			src->polling == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+		.events = src->polling == PGRES_POLLING_READING ? POLLIN : POLLOUT,
 	};
 
 	while (poll(&fd, 1, 0) > 0)
@@ -231,13 +230,11 @@ own_poll_connect(Source *src, Lsn lsn, ErrInfo *err)
 			return own_start(src, lsn, err);
 		if (src->polling == PGRES_POLLING_FAILED)
 		{
-			pgconn_error(
-				src->conn, NULL, "could not connect to upstream", err);
+			pgconn_error(src->conn, NULL, "could not connect to upstream", err);
 			return own_retry_later(src, err);
 		}
 		fd.fd = PQsocket(src->conn);
-		fd.events =
-			src->polling == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+		fd.events = src->polling == PGRES_POLLING_READING ? POLLIN : POLLOUT;
 	}
 	if (monotime_ms() >= src->deadline_ms)
 	{
@@ -346,8 +343,8 @@ own_next_message(Source *src, ErrInfo *err)
 		}
 		if (len < 0)
 			return own_end(src, err);
-		if (!replication_decode_server((const uint8_t *) src->message,
-				(size_t) len, &wal, err))
+		if (!replication_decode_server(
+				(const uint8_t *) src->message, (size_t) len, &wal, err))
 			return own_retry_later(src, err);
 		if (wal.kind == REPLICATION_KEEPALIVE)
 		{
@@ -391,8 +388,8 @@ own_prepare(Source *src, Lsn lsn, ErrInfo *err)
 }
 
 static SourceStatus
-own_read(Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got,
-	ErrInfo *err)
+own_read(
+	Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got, ErrInfo *err)
 {
 	SourceStatus status = own_prepare(src, lsn, err);
 	size_t n;
@@ -422,12 +419,12 @@ safe_on_ring(const Source *src, Lsn lsn)
 	RingState state = ring_state(ring);
 
 	return state.tli == src->tli && lsn >= state.tail &&
-		(lsn >= state.head || lsn - state.tail >= ring_size(ring) / 4);
+		   (lsn >= state.head || lsn - state.tail >= ring_size(ring) / 4);
 }
 
 SourceStatus
-source_read(Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got,
-	ErrInfo *err)
+source_read(
+	Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got, ErrInfo *err)
 {
 	if (src->state == OWN_CLOSED || safe_on_ring(src, lsn))
 	{

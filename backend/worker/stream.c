@@ -7,9 +7,7 @@
  * nothing to do, the next one is made with the cell marked asleep, and if that
  * has nothing to do either, we wait: so no wake-up is lost (see board.c).
  *
- * The order of what may be sent: nothing is read from the source while the scope
- * of a changed rule is not known; everything else goes through the filter, if
- * there is one.
+ * While the scope of a changed rule is not known, no WAL is taken from the feed.
  */
 #include "base.h"
 
@@ -21,12 +19,10 @@
 #include "pq/replication.h"
 #include "process/signals.h"
 #include "util/log.h"
-#include "util/mem.h"
 #include "util/monotime.h"
-#include "wal/filter.h"
+#include "worker/feed.h"
 #include "worker/reply.h"
 #include "worker/scope.h"
-#include "worker/source.h"
 #include "worker/stream.h"
 
 /* How long a standby may be ahead of what the reader has, before that is an error. */
@@ -39,21 +35,19 @@
 #define GOODBYE_MS 2000
 /* Turns between two looks at what the standby says, while it takes all we send. */
 #define TURNS_PER_LOOK 16
-/* How much further each attempt goes back for the start of a record. */
-#define LOOKBACK_FACTOR 8
 
 typedef enum StreamEnd
 {
 	STREAM_GOES_ON,
-	STREAM_CLIENT_DONE,	 /* the standby has sent CopyDone */
+	STREAM_CLIENT_DONE,  /* the standby has sent CopyDone */
 	STREAM_TIMELINE_END, /* the timeline has ended, and both sides said so */
-	STREAM_FAILED		 /* err is for the standby */
+	STREAM_FAILED        /* err is for the standby */
 } StreamEnd;
 
 typedef struct Stream
 {
 	Session *s;
-	Source *source;
+	Feed *feed;
 	TimeLineId tli;
 	CellState state;
 
@@ -61,21 +55,13 @@ typedef struct Stream
 	Lsn sent;  /* of the next byte to be queued */
 	int64_t ahead_until_ms;
 
-	/* exactly one of these holds the WAL on its way */
-	uint8_t *plain; /* REPLICATION_WAL_MAX bytes */
-	WalFilter *filter;
-	size_t in_flight; /* of the filter's bytes, queued */
-	Lsn want;		  /* the first byte that the filter is to give */
-	uint64_t lookback;
-	uint64_t mixed_warned;
-
 	/* the rule has changed, and what it means is not known yet */
 	bool scope_pending;
 	int64_t scope_retry_ms;
 
 	int64_t heard_ms;  /* when the standby last said something */
 	int64_t looked_ms; /* when we last looked whether it had */
-	bool pinged;	  /* asked for a sign of life since then */
+	bool pinged;       /* asked for a sign of life since then */
 	bool reply_wanted;
 	bool timeline_ended; /* CopyDone has been sent, theirs is awaited */
 	bool draining;
@@ -85,71 +71,12 @@ typedef struct Stream
 	bool waited; /* just now */
 } Stream;
 
-/* Bytes at want come next; the scan begins as far back as lookback says. */
-static bool
-start_scan(Stream *st, ErrInfo *err)
-{
-	Lsn page = lsn_floor(st->want, st->s->facts.block_size);
-	Lsn first = st->s->facts.segment_size; /* segment 0 is never used */
-
-	if (page - Min(page, first) < st->lookback / LOOKBACK_FACTOR)
-		return errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
-			"could not find the start of the WAL record at " LSN_FORMAT,
-			LSN_ARGS(st->want));
-	filter_start(st->filter,
-		page - first > st->lookback ? page - st->lookback : Min(page, first),
-		st->want);
-	return true;
-}
-
-/* From the next byte on, WAL goes through a filter, which begins with scope. */
-static bool
-begin_filter(Stream *st, WalScope *scope, ErrInfo *err)
-{
-	WalGeometry geometry = {
-		.segment_size = st->s->facts.segment_size,
-		.block_size = st->s->facts.block_size,
-		.system_identifier = st->s->facts.system_identifier,
-	};
-
-	st->filter = filter_new(&geometry, scope);
-	st->want = st->sent;
-	st->lookback = 0;
-	return start_scan(st, err);
-}
-
-/*
- * A new scope for a stream that goes on: never wider than what it had.  A
- * standby that has had everything so far gets the rest of the record that it is
- * in the middle of, too.
- */
-static bool
-narrow_scope(Stream *st, WalScope *scope, ErrInfo *err)
-{
-	if (scope == NULL)
-	{
-		if (st->filter != NULL)
-			log_msg(LOG_WARNING,
-				"rule \"%s\" withholds nothing, but this standby lacks data "
-				"already: it keeps its scope until it is rebuilt",
-				st->s->status.rule);
-		return true;
-	}
-	if (st->filter == NULL && !begin_filter(st, walscope_new(), err))
-	{
-		walscope_free(scope);
-		return false;
-	}
-	walscope_narrow(scope, filter_scope(st->filter));
-	filter_set_scope(st->filter, scope);
-	return true;
-}
-
 /* Take over a newer configuration, and what it means for us. */
-static bool
-refresh_rule(Stream *st, ErrInfo *err)
+static void
+refresh_rule(Stream *st)
 {
 	Session *s = st->s;
+	ErrInfo err;
 	char rule[BOARD_NAME_SIZE];
 	uint64_t digest = rule_filter_digest(&s->rule->filter);
 	Config *previous;
@@ -166,18 +93,19 @@ refresh_rule(Stream *st, ErrInfo *err)
 			st->scope_retry_ms = 0;
 		}
 	}
-	if (!st->scope_pending || monotime_ms() < st->scope_retry_ms)
-		return true;
-	if (!facts_get(&s->facts) || !scope_compile(s, st->sent, true, &scope, err))
+	if (!st->scope_pending || monotime_ms() < st->scope_retry_ms ||
+		!facts_get(&s->facts))
+		return;
+	if (!scope_compile(s, st->sent, true, &scope, &err))
 	{
-		log_err(LOG_WARNING, err);
+		log_err(LOG_WARNING, &err);
 		st->scope_retry_ms = monotime_ms() + SCOPE_RETRY_MS;
-		return true;
+		return;
 	}
 	st->scope_pending = false;
 	log_msg(LOG_LOG, "rule \"%s\" has changed, in force from " LSN_FORMAT " on",
 		s->rule->name, LSN_ARGS(st->sent));
-	return narrow_scope(st, scope, err);
+	feed_narrow(st->feed, scope);
 }
 
 /* Queue WAL that begins at st->sent. */
@@ -196,100 +124,6 @@ queue_wal(Stream *st, const uint8_t *wal, size_t len)
 	board_publish(&st->s->status);
 }
 
-static void
-warn_of_mixed(Stream *st)
-{
-	const FilterStats *stats = filter_stats(st->filter);
-
-	if (stats->mixed_records == st->mixed_warned)
-		return;
-	log_msg(LOG_WARNING,
-		"%" PRIu64 " WAL records, the last at " LSN_FORMAT
-		", concern what is withheld and what is not; they were kept",
-		stats->mixed_records - st->mixed_warned, LSN_ARGS(stats->mixed_lsn));
-	st->mixed_warned = stats->mixed_records;
-}
-
-/*
- * How much WAL from lsn on goes into a message.  A full one ends with a page, as
- * a walsender's does: a standby that has a record's header takes the rest of
- * that page for received (XLogDecodeNextRecord in PostgreSQL 15's xlogreader.c).
- */
-static size_t
-message_room(const Stream *st, Lsn lsn)
-{
-	return REPLICATION_WAL_MAX - (size_t) (lsn % st->s->facts.block_size);
-}
-
-/* Queue what the filter has ready.  False if that is nothing. */
-static bool
-queue_filtered(Stream *st)
-{
-	const uint8_t *wal;
-	size_t len;
-	Lsn lsn;
-
-	wal = filter_ready(st->filter, &len, &lsn);
-	len = Min(len, message_room(st, lsn));
-	if (len == 0 || lsn < st->want)
-		return false;
-	queue_wal(st, wal, len);
-	st->in_flight = len;
-	warn_of_mixed(st);
-	return true;
-}
-
-static SourceStatus
-pump_plain(Stream *st, ErrInfo *err)
-{
-	size_t got;
-	SourceStatus status = source_read(st->source, st->sent, st->plain,
-		message_room(st, st->sent), &got, err);
-
-	if (status == SOURCE_OK)
-		queue_wal(st, st->plain, got);
-	return status;
-}
-
-static SourceStatus
-pump_filtered(Stream *st, ErrInfo *err)
-{
-	SourceStatus status;
-	size_t got;
-	Lsn lsn;
-	uint8_t *room;
-
-	if (queue_filtered(st))
-		return SOURCE_OK;
-	room = filter_room(st->filter, REPLICATION_WAL_MAX, &lsn);
-	status = source_read(
-		st->source, lsn, room, message_room(st, lsn), &got, err);
-	if (status != SOURCE_OK)
-		return status;
-	switch (filter_push(st->filter, got, err))
-	{
-		case FILTER_OK:
-			queue_filtered(st);
-			return SOURCE_OK;
-		case FILTER_LOOKBACK:
-			st->lookback = st->lookback == 0
-				? st->s->facts.block_size
-				: st->lookback * LOOKBACK_FACTOR;
-			return start_scan(st, err) ? SOURCE_OK : SOURCE_FAILED;
-		case FILTER_HALT:
-			break;
-	}
-	/* What came before the trouble is good. */
-	while (queue_filtered(st))
-	{
-		if (!client_flush_wait(&st->s->client, GOODBYE_MS))
-			break;
-		filter_consume(st->filter, st->in_flight);
-		st->in_flight = 0;
-	}
-	return SOURCE_FAILED;
-}
-
 /*
  * Queue the next message if there is WAL for one.  *progress is set if anything
  * moved.
@@ -297,19 +131,18 @@ pump_filtered(Stream *st, ErrInfo *err)
 static StreamEnd
 pump(Stream *st, bool *progress, ErrInfo *err)
 {
+	const uint8_t *wal;
+	size_t len;
 	SourceStatus status;
 	bool live;
 
 	if (st->scope_pending || st->timeline_ended)
 		return STREAM_GOES_ON;
-	if (st->in_flight > 0)
-	{
-		filter_consume(st->filter, st->in_flight);
-		st->in_flight = 0;
-	}
-	status = st->filter != NULL ? pump_filtered(st, err) : pump_plain(st, err);
-	live = source_on_ring(st->source) &&
-		(status == SOURCE_WAIT || st->state == CELL_STREAMING);
+	status = feed_next(st->feed, &wal, &len, err);
+	if (status == SOURCE_OK && len > 0)
+		queue_wal(st, wal, len);
+	live = source_on_ring(feed_source(st->feed)) &&
+		   (status == SOURCE_WAIT || st->state == CELL_STREAMING);
 	if (live != (st->state == CELL_STREAMING))
 	{
 		st->state = live ? CELL_STREAMING : CELL_CATCHUP;
@@ -349,8 +182,8 @@ take_frame(Stream *st, const Frame *frame)
 	switch (frame->type)
 	{
 		case FRAME_COPY_DATA:
-			if (reply_take(st->s, frame->body, frame->len, &st->reply_wanted,
-					&err))
+			if (reply_take(
+					st->s, frame->body, frame->len, &st->reply_wanted, &err))
 				return STREAM_GOES_ON;
 			session_fatal(st->s, &err);
 		case FRAME_COPY_DONE:
@@ -459,8 +292,7 @@ static void
 check_drain(Stream *st)
 {
 	const BoardStatus *status = &st->s->status;
-	Lsn confirmed =
-		status->flush != InvalidLsn ? status->flush : status->write;
+	Lsn confirmed = status->flush != InvalidLsn ? status->flush : status->write;
 
 	if (!st->draining)
 	{
@@ -493,8 +325,7 @@ check_requests(Stream *st, ErrInfo *err)
 			"canceling statement due to user request");
 		return STREAM_FAILED;
 	}
-	if (!refresh_rule(st, err))
-		return STREAM_FAILED;
+	refresh_rule(st);
 	check_timeout(st);
 	return STREAM_GOES_ON;
 }
@@ -525,12 +356,12 @@ wait_ms(const Stream *st)
 {
 	int64_t now = monotime_ms();
 	int timeout = st->s->ctx->config->wal_sender_timeout_ms;
-	int source = source_timeout_ms(st->source);
+	int source = source_timeout_ms(feed_source(st->feed));
 	int64_t due = INT32_MAX;
 
 	if (timeout > 0)
-		due = Min(due,
-			st->heard_ms + (st->pinged ? timeout : timeout / 2) - now);
+		due =
+			Min(due, st->heard_ms + (st->pinged ? timeout : timeout / 2) - now);
 	if (source >= 0 && !client_pending(&st->s->client))
 		due = Min(due, source);
 	if (st->scope_pending)
@@ -547,7 +378,7 @@ wait_for_work(Stream *st)
 {
 	bool pending = client_pending(&st->s->client);
 	short events;
-	int fd = source_fd(st->source, &events);
+	int fd = source_fd(feed_source(st->feed), &events);
 
 	/* New WAL is of no interest while the last message is not out. */
 	client_wait(&st->s->client, pending ? -1 : fd, events, wait_ms(st));
@@ -616,7 +447,7 @@ put_next_timeline(Stream *st)
 	TimeLineId tli;
 	Lsn start;
 
-	source_next_timeline(st->source, &tli, &start);
+	source_next_timeline(feed_source(st->feed), &tli, &start);
 	snprintf(tli_text, sizeof(tli_text), "%u", tli);
 	snprintf(start_text, sizeof(start_text), LSN_FORMAT, LSN_ARGS(start));
 	values[0] = message_value(tli_text);
@@ -636,10 +467,11 @@ probe(Stream *st, ErrInfo *err)
 		monotime_ms() + st->s->ctx->config->authentication_timeout_ms;
 	SourceStatus status;
 
-	while ((status = source_probe(st->source, st->start, err)) == SOURCE_WAIT)
+	while ((status = source_probe(feed_source(st->feed), st->start, err)) ==
+		   SOURCE_WAIT)
 	{
 		short events;
-		int fd = source_fd(st->source, &events);
+		int fd = source_fd(feed_source(st->feed), &events);
 
 		if (signals_stop_requested() || signals_drain_requested())
 			session_shutdown(st->s);
@@ -649,10 +481,12 @@ probe(Stream *st, ErrInfo *err)
 		{
 			errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
 				"timeline %u is not at hand, and the upstream cannot be "
-				"reached", st->tli);
+				"reached",
+				st->tli);
 			return SOURCE_FAILED;
 		}
-		client_wait(&st->s->client, fd, events, source_timeout_ms(st->source));
+		client_wait(&st->s->client, fd, events,
+			source_timeout_ms(feed_source(st->feed)));
 		board_sleep_end();
 	}
 	return status;
@@ -680,7 +514,7 @@ finish(Stream *st, StreamEnd end, const ErrInfo *err)
 
 /* All of it between the command and its answer. */
 static void
-run(Stream *st, WalScope *scope)
+run(Stream *st, bool filtered)
 {
 	StreamEnd end = STREAM_FAILED;
 	ErrInfo err;
@@ -693,17 +527,14 @@ run(Stream *st, WalScope *scope)
 				"standby joined at " LSN_FORMAT " on timeline %u under rule "
 				"\"%s\"%s",
 				LSN_ARGS(st->start), st->tli, st->s->rule->name,
-				scope != NULL ? ", filtered" : "");
-			if (scope == NULL || begin_filter(st, scope, &err))
-				end = stream_loop(st, &err);
+				filtered ? ", filtered" : "");
+			end = stream_loop(st, &err);
 			log_msg(LOG_LOG, "stream ended at " LSN_FORMAT, LSN_ARGS(st->sent));
 			break;
 		case SOURCE_END_OF_TIMELINE:
-			walscope_free(scope);
 			end = STREAM_TIMELINE_END;
 			break;
 		default:
-			walscope_free(scope);
 			break;
 	}
 	/* The WAL that is queued lies in memory that goes away. */
@@ -735,11 +566,8 @@ stream_run(Session *s, const ReplCommand *command)
 		return;
 	}
 	session_set_state(s, st.state);
-	st.source = source_new(s->ctx, st.tli);
-	st.plain = mem_alloc(REPLICATION_WAL_MAX);
-	run(&st, scope);
-	filter_free(st.filter);
-	source_free(st.source);
-	free(st.plain);
+	st.feed = feed_new(s, st.tli, st.start, scope);
+	run(&st, scope != NULL);
+	feed_free(st.feed);
 	reply_forget(s);
 }

@@ -22,11 +22,11 @@ typedef struct Client
 	int fd;
 	bool gone; /* closed by the other side, or broken */
 
-	Buf in;		   /* what has come */
+	Buf in;        /* what has come */
 	size_t in_pos; /* of it has been taken */
 
 	Buf out;
-	size_t out_pos;		/* of it has been sent */
+	size_t out_pos;     /* of it has been sent */
 	const uint8_t *wal; /* behind out; borrowed */
 	size_t wal_len;
 	size_t wal_pos;

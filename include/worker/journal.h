@@ -32,10 +32,10 @@
 
 typedef struct Journal
 {
-	int fd;		  /* open and locked */
+	int fd; /* open and locked */
 	char path[1200];
-	Buf pending;  /* lines to be appended */
-	bool is_new;  /* nothing was in it */
+	Buf pending; /* lines to be appended */
+	bool is_new; /* nothing was in it */
 	bool has_digest;
 	uint64_t digest; /* of the last "rule" line */
 } Journal;

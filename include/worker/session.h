@@ -25,8 +25,8 @@ typedef struct Session
 	char peer_text[NET_TEXT_SIZE];
 	char user[BOARD_NAME_SIZE];
 	char application_name[BOARD_NAME_SIZE];
-	const Rule *rule;	/* of ctx->config */
-	Facts facts;		/* what was known of the upstream when last asked */
+	const Rule *rule;   /* of ctx->config */
+	Facts facts;        /* what was known of the upstream when last asked */
 	BoardStatus status; /* what our cell says */
 } Session;
 
@@ -35,8 +35,8 @@ typedef struct Session
  * it is, which rule is its own.  Returns when commands may come; a client that
  * gets no session ends the process.
  */
-void session_start(Session *s, ChildContext *ctx, int fd,
-	const struct sockaddr_storage *peer);
+void session_start(
+	Session *s, ChildContext *ctx, int fd, const struct sockaddr_storage *peer);
 
 /* Tell the client (severity "ERROR"); the session goes on. */
 void session_error(Session *s, const ErrInfo *err);

@@ -19,9 +19,9 @@ typedef struct Source Source;
 typedef enum SourceStatus
 {
 	SOURCE_OK,
-	SOURCE_WAIT,			/* nothing now: wait for source_fd(), a wake-up, source_timeout_ms() */
+	SOURCE_WAIT, /* nothing now: wait for source_fd(), a wake-up, source_timeout_ms() */
 	SOURCE_END_OF_TIMELINE, /* see source_next_timeline() */
-	SOURCE_FAILED			/* nobody has it; err is for the standby */
+	SOURCE_FAILED           /* nobody has it; err is for the standby */
 } SourceStatus;
 
 /* For WAL of one timeline. */
@@ -31,8 +31,8 @@ void source_free(Source *src);
 /*
  * Copy WAL that begins at lsn: *got is set to 1..cap on SOURCE_OK.
  */
-MUST_CHECK SourceStatus source_read(Source *src, Lsn lsn, uint8_t *dst,
-	size_t cap, size_t *got, ErrInfo *err);
+MUST_CHECK SourceStatus source_read(
+	Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got, ErrInfo *err);
 
 /*
  * Find out whether WAL from lsn on can be had, before any is read: SOURCE_OK if

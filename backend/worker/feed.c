@@ -1,0 +1,241 @@
+/*
+ * feed.c
+ *		WAL for one standby.  See feed.h.
+ *
+ * Where messages end.  A standby that has the header of a record takes the rest
+ * of that page for received (XLogDecodeNextRecord in PostgreSQL 15's
+ * xlogreader.c), since a walsender ends a message with a page, or where its WAL
+ * ends, which is never within a page and a record that goes on behind it.  So do
+ * we: a full message ends with a page, and a shorter one where the source's or
+ * the filter's WAL ends.
+ *
+ * Looking back.  A standby begins at the start of a segment, maybe in the middle
+ * of a record.  What becomes of the rest of it is decided where it begins, so the
+ * filter is started there: page by page further back until it says that it knows.
+ */
+#include "base.h"
+
+#include <stdlib.h>
+
+#include "pq/replication.h"
+#include "util/log.h"
+#include "util/mem.h"
+#include "wal/filter.h"
+#include "worker/feed.h"
+
+/* How much further each attempt goes back for the start of a record. */
+#define LOOKBACK_FACTOR 8
+
+struct Feed
+{
+	Session *s;
+	Source *source;
+	Lsn lsn; /* of the next byte to be given out */
+
+	/* one of these holds the WAL on its way */
+	uint8_t
+		*plain; /* REPLICATION_WAL_MAX bytes; not used once there is a filter */
+	WalFilter *filter;
+
+	size_t given;      /* of the filter's ready bytes, by the last call */
+	Lsn want;          /* the first byte that the filter is to give */
+	uint64_t lookback; /* how far before that it has begun, in bytes */
+	bool halted;       /* it does not go on: err */
+	ErrInfo err;
+	uint64_t mixed_warned;
+};
+
+/* Bytes at want come next; the scan begins as far back as lookback says. */
+static void
+start_scan(Feed *feed)
+{
+	Lsn page = lsn_floor(feed->want, feed->s->facts.block_size);
+	/* the first segment is never used (xlog.c, BootStrapXLOG) */
+	Lsn first = feed->s->facts.segment_size;
+	Lsn room = page > first ? page - first : 0;
+
+	filter_start(feed->filter, page - Min(feed->lookback, room), feed->want);
+}
+
+/* The filter has to begin earlier.  False if there is nothing earlier. */
+static bool
+look_back(Feed *feed, ErrInfo *err)
+{
+	uint64_t before = feed->lookback;
+
+	if (before >= feed->want)
+		return errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+			"could not find the start of the WAL record at " LSN_FORMAT,
+			LSN_ARGS(feed->want));
+	feed->lookback =
+		before == 0 ? feed->s->facts.block_size : before * LOOKBACK_FACTOR;
+	start_scan(feed);
+	return true;
+}
+
+/* From the next byte on, WAL goes through a filter, which begins with scope. */
+static void
+begin_filter(Feed *feed, WalScope *scope)
+{
+	const Facts *facts = &feed->s->facts;
+	WalGeometry geometry = {
+		.segment_size = facts->segment_size,
+		.block_size = facts->block_size,
+		.system_identifier = facts->system_identifier,
+	};
+
+	feed->filter = filter_new(&geometry, scope);
+	feed->want = feed->lsn;
+	start_scan(feed);
+}
+
+Feed *
+feed_new(Session *s, TimeLineId tli, Lsn start, WalScope *scope)
+{
+	Feed *feed = mem_alloc0(sizeof(Feed));
+
+	feed->s = s;
+	feed->source = source_new(s->ctx, tli);
+	feed->lsn = start;
+	if (scope != NULL)
+		begin_filter(feed, scope);
+	else
+		feed->plain = mem_alloc(REPLICATION_WAL_MAX);
+	return feed;
+}
+
+void
+feed_free(Feed *feed)
+{
+	filter_free(feed->filter);
+	source_free(feed->source);
+	free(feed->plain);
+	free(feed);
+}
+
+Source *
+feed_source(Feed *feed)
+{
+	return feed->source;
+}
+
+void
+feed_narrow(Feed *feed, WalScope *scope)
+{
+	if (scope == NULL)
+	{
+		if (feed->filter != NULL)
+			log_msg(LOG_WARNING,
+				"rule \"%s\" withholds nothing, but this standby lacks data "
+				"already: it keeps its scope until it is rebuilt",
+				feed->s->status.rule);
+		return;
+	}
+	if (feed->filter == NULL)
+		begin_filter(feed, walscope_new());
+	walscope_narrow(scope, filter_scope(feed->filter));
+	filter_set_scope(feed->filter, scope);
+}
+
+/* How much WAL from lsn on goes into one message. */
+static size_t
+message_room(const Feed *feed, Lsn lsn)
+{
+	return REPLICATION_WAL_MAX - (size_t) (lsn % feed->s->facts.block_size);
+}
+
+static void
+warn_of_mixed(Feed *feed)
+{
+	const FilterStats *stats = filter_stats(feed->filter);
+
+	if (stats->mixed_records == feed->mixed_warned)
+		return;
+	log_msg(LOG_WARNING,
+		"%" PRIu64 " WAL records, the last at " LSN_FORMAT
+		", concern what is withheld and what is not; they were kept",
+		stats->mixed_records - feed->mixed_warned, LSN_ARGS(stats->mixed_lsn));
+	feed->mixed_warned = stats->mixed_records;
+}
+
+/* What the filter has ready; 0 bytes if that is nothing. */
+static size_t
+take_ready(Feed *feed, const uint8_t **wal)
+{
+	size_t len;
+	Lsn lsn;
+
+	*wal = filter_ready(feed->filter, &len, &lsn);
+	if (lsn < feed->want)
+		return 0; /* still looking back */
+	feed->given = Min(len, message_room(feed, lsn));
+	return feed->given;
+}
+
+/* More WAL into the filter. */
+static SourceStatus
+fill_filter(Feed *feed, ErrInfo *err)
+{
+	SourceStatus status;
+	size_t got;
+	Lsn lsn;
+	uint8_t *room = filter_room(feed->filter, REPLICATION_WAL_MAX, &lsn);
+
+	status = source_read(
+		feed->source, lsn, room, message_room(feed, lsn), &got, err);
+	if (status != SOURCE_OK)
+		return status;
+	switch (filter_push(feed->filter, got, &feed->err))
+	{
+		case FILTER_OK:
+			warn_of_mixed(feed);
+			break;
+		case FILTER_LOOKBACK:
+			return look_back(feed, err) ? SOURCE_OK : SOURCE_FAILED;
+		case FILTER_HALT:
+			/* What came before the trouble is good, and goes first. */
+			feed->halted = true;
+			break;
+	}
+	return SOURCE_OK;
+}
+
+static SourceStatus
+next_filtered(Feed *feed, const uint8_t **wal, size_t *len, ErrInfo *err)
+{
+	SourceStatus status;
+
+	filter_consume(feed->filter, feed->given);
+	feed->given = 0;
+	*len = take_ready(feed, wal);
+	if (*len > 0)
+		return SOURCE_OK;
+	if (feed->halted)
+	{
+		*err = feed->err;
+		return SOURCE_FAILED;
+	}
+	status = fill_filter(feed, err);
+	if (status == SOURCE_OK)
+		*len = take_ready(feed, wal);
+	return status;
+}
+
+SourceStatus
+feed_next(Feed *feed, const uint8_t **wal, size_t *len, ErrInfo *err)
+{
+	SourceStatus status;
+
+	*len = 0;
+	if (feed->filter != NULL)
+		status = next_filtered(feed, wal, len, err);
+	else
+	{
+		*wal = feed->plain;
+		status = source_read(feed->source, feed->lsn, feed->plain,
+			message_room(feed, feed->lsn), len, err);
+	}
+	if (status == SOURCE_OK)
+		feed->lsn += *len;
+	return status;
+}

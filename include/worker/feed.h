@@ -1,0 +1,45 @@
+/*
+ * feed.h
+ *		WAL for one standby: from the source, through the filter if there is one,
+ *		cut into messages.
+ */
+#ifndef WORKER_FEED_H
+#define WORKER_FEED_H
+
+#include "base.h"
+
+#include "util/errinfo.h"
+#include "util/lsn.h"
+#include "wal/walscope.h"
+#include "worker/session.h"
+#include "worker/source.h"
+
+typedef struct Feed Feed;
+
+/*
+ * WAL of timeline tli from start on, withholding what scope says; scope becomes
+ * the feed's.  NULL: nothing is withheld, and the WAL is not looked at.
+ */
+Feed *feed_new(Session *s, TimeLineId tli, Lsn start, WalScope *scope);
+void feed_free(Feed *feed);
+
+/* Where it comes from, to wait for. */
+Source *feed_source(Feed *feed);
+
+/*
+ * The payload of the next message: *len bytes that stay good until the next
+ * call, which may be made when they have been sent.  They begin where those of
+ * the call before ended.  With SOURCE_OK, *len may be 0: WAL has been looked at,
+ * and none of it can be sent yet.
+ */
+MUST_CHECK SourceStatus feed_next(
+	Feed *feed, const uint8_t **wal, size_t *len, ErrInfo *err);
+
+/*
+ * A new scope for a feed that goes on: never wider than what it had.  A standby
+ * that has had everything so far gets the rest of the record that it is in the
+ * middle of, too.  scope becomes the feed's; it may be NULL.
+ */
+void feed_narrow(Feed *feed, WalScope *scope);
+
+#endif /* WORKER_FEED_H */
