@@ -19,8 +19,8 @@
 #include "util/log.h"
 
 void
-child_begin(const ChildContext *ctx, pid_t parent, const char *role,
-	bool writes_ring)
+child_begin(
+	const ChildContext *ctx, pid_t parent, const char *role, bool writes_ring)
 {
 	/*
 	 * The kernel kills us with the supervisor, however that dies and whatever

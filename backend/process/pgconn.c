@@ -94,8 +94,7 @@ params_build(Params *p, const Config *config, PgConnKind kind,
 	params_set(p, "dbname",
 		kind == PGCONN_REPLICATION ? "replication"
 								   : config->upstream_catalog_database);
-	params_set(
-		p, "replication", kind == PGCONN_REPLICATION ? "true" : "false");
+	params_set(p, "replication", kind == PGCONN_REPLICATION ? "true" : "false");
 	params_set(p,
 		force_application ? "application_name" : "fallback_application_name",
 		application);
@@ -123,8 +122,8 @@ copy_line(char *dst, size_t size, const char *src)
 }
 
 void
-pgconn_error(PGconn *conn, const PGresult *result, const char *what,
-	ErrInfo *err)
+pgconn_error(
+	PGconn *conn, const PGresult *result, const char *what, ErrInfo *err)
 {
 	const char *sqlstate = NULL;
 	const char *message = NULL;
@@ -142,8 +141,8 @@ pgconn_error(PGconn *conn, const PGresult *result, const char *what,
 		errinfo_clear(err);
 		copy_line(text, sizeof(text), message);
 		errinfo_set(err,
-			sqlstate != NULL ? sqlstate : SQLSTATE_CONNECTION_FAILURE,
-			"%s: %s", what, text[0] != '\0' ? text : "unexpected answer");
+			sqlstate != NULL ? sqlstate : SQLSTATE_CONNECTION_FAILURE, "%s: %s",
+			what, text[0] != '\0' ? text : "unexpected answer");
 		if (detail != NULL)
 			errinfo_detail(err, "%s", detail);
 		if (hint != NULL)
@@ -213,8 +212,8 @@ wait_for_result(PGconn *conn, int64_t deadline, ErrInfo *err)
 		if (unsent > 0)
 			fd.events |= POLLOUT;
 		if (left <= 0)
-			return errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
-				"upstream does not answer");
+			return errinfo_set(
+				err, SQLSTATE_CONNECTION_FAILURE, "upstream does not answer");
 		if (poll(&fd, 1, (int) left) < 0 && errno != EINTR)
 			return errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
 				"could not wait for upstream: %m");

@@ -19,7 +19,7 @@ send_reply(PGconn *conn, const ReplicationReply *reply)
 	buf_init(&b, 64);
 	replication_encode_client(&b, reply);
 	ok = PQputCopyData(conn, (const char *) b.data, (int) b.len) == 1 &&
-		PQflush(conn) >= 0;
+		 PQflush(conn) >= 0;
 	buf_clear(&b);
 	return ok;
 }

@@ -45,7 +45,7 @@ static struct
 {
 	ChildContext *ctx;
 	int pause_ms; /* before the next attempt */
-	bool anew;	  /* the upstream no longer has what the ring goes on with */
+	bool anew;    /* the upstream no longer has what the ring goes on with */
 	Facts facts;
 } reader;
 
@@ -61,8 +61,8 @@ static void
 pause_before_retry(void)
 {
 	int64_t until = monotime_ms() + with_jitter(reader.pause_ms);
-	int longest = Max(
-		reader.ctx->config->wal_retrieve_retry_interval_ms, FIRST_PAUSE_MS);
+	int longest =
+		Max(reader.ctx->config->wal_retrieve_retry_interval_ms, FIRST_PAUSE_MS);
 	Config *previous;
 
 	reader.pause_ms = Min(reader.pause_ms * 2, longest);

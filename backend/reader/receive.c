@@ -25,11 +25,11 @@ typedef struct Stream
 	ChildContext *ctx;
 	PGconn *conn;
 	Feedback feedback;
-	int64_t heard_ms;	/* when something last came from the upstream */
-	bool pinged;		/* asked for a sign of life since then */
-	bool reply_wanted;	/* the upstream has asked for a reply */
-	bool got_wal;		/* WAL has come that the upstream has not been told of */
-	bool received;		/* any WAL at all */
+	int64_t heard_ms;  /* when something last came from the upstream */
+	bool pinged;       /* asked for a sign of life since then */
+	bool reply_wanted; /* the upstream has asked for a reply */
+	bool got_wal;      /* WAL has come that the upstream has not been told of */
+	bool received;     /* any WAL at all */
 } Stream;
 
 /* WAL into the ring; what the ring has already is skipped. */
@@ -71,8 +71,8 @@ take_message(Stream *s, const char *body, int len, ErrInfo *err)
 		return take_wal(s, &wal, err);
 	if (wal.reply_requested)
 		s->reply_wanted = true;
-	ring_set_upstream_end(s->ctx->ring,
-		Max(wal.end, ring_state(s->ctx->ring).head));
+	ring_set_upstream_end(
+		s->ctx->ring, Max(wal.end, ring_state(s->ctx->ring).head));
 	return true;
 }
 
@@ -96,8 +96,8 @@ stream_end(Stream *s, ErrInfo *err)
 		{
 			pgconn_error(s->conn, result, "stream from upstream failed", err);
 			end = strcmp(err->sqlstate, SQLSTATE_UNDEFINED_FILE) == 0
-				? RECEIVE_WAL_GONE
-				: RECEIVE_FAILED;
+					  ? RECEIVE_WAL_GONE
+					  : RECEIVE_FAILED;
 		}
 		PQclear(result);
 	}
@@ -151,7 +151,7 @@ send_replies(Stream *s)
 	int64_t now = monotime_ms();
 	Lsn head = ring_state(s->ctx->ring).head;
 	bool ping = config->wal_receiver_timeout_ms > 0 && !s->pinged &&
-		now - s->heard_ms >= config->wal_receiver_timeout_ms / 2;
+				now - s->heard_ms >= config->wal_receiver_timeout_ms / 2;
 
 	if (s->reply_wanted || s->got_wal || ping || now >= report_due_ms(s))
 	{

@@ -56,8 +56,8 @@ static const char *const shown[] = {
 };
 
 static void
-add_setting(FactsSetting *list, size_t *count, const char *name,
-	const char *value)
+add_setting(
+	FactsSetting *list, size_t *count, const char *name, const char *value)
 {
 	FactsSetting *s = &list[(*count)++];
 
@@ -73,8 +73,8 @@ learn_parameters(PGconn *conn, Facts *facts)
 		const char *value = PQparameterStatus(conn, reported[i]);
 
 		if (value != NULL)
-			add_setting(facts->parameters, &facts->parameter_count,
-				reported[i], value);
+			add_setting(
+				facts->parameters, &facts->parameter_count, reported[i], value);
 	}
 }
 
@@ -157,19 +157,16 @@ identify_system(PGconn *conn, Facts *facts, Lsn *end, ErrInfo *err)
 	if (result == NULL)
 		return false;
 	ok = PQntuples(result) == 1 && PQnfields(result) >= 3 &&
-		lsn_parse(PQgetvalue(result, 0, 2), end);
+		 lsn_parse(PQgetvalue(result, 0, 2), end);
 	if (ok)
 	{
-		facts->system_identifier =
-			strtoull(PQgetvalue(result, 0, 0), NULL, 10);
-		facts->tli =
-			(TimeLineId) strtoul(PQgetvalue(result, 0, 1), NULL, 10);
+		facts->system_identifier = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+		facts->tli = (TimeLineId) strtoul(PQgetvalue(result, 0, 1), NULL, 10);
 		ok = facts->system_identifier != 0 && facts->tli != 0;
 	}
 	PQclear(result);
-	return ok ||
-		errinfo_set(err, SQLSTATE_PROTOCOL_VIOLATION,
-			"invalid answer to IDENTIFY_SYSTEM from upstream");
+	return ok || errinfo_set(err, SQLSTATE_PROTOCOL_VIOLATION,
+					 "invalid answer to IDENTIFY_SYSTEM from upstream");
 }
 
 /* The history of the timeline; timeline 1 has none. */

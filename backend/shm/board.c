@@ -128,8 +128,8 @@ board_enter(int own)
 	board.own = own;
 	sharedmem_map(&board.memory, board.base, 0,
 		(size_t) board.cell_count * board.cell_size, false);
-	sharedmem_map(&board.memory, board.base + offset, offset, board.cell_size,
-		true);
+	sharedmem_map(
+		&board.memory, board.base + offset, offset, board.cell_size, true);
 	sharedmem_close(&board.memory);
 	/* not left to the parent, which would race with us */
 	atomic_store(&cell_at(own)->pid, getpid());
@@ -188,9 +188,8 @@ board_view(int i, BoardView *view)
 			return false;
 		view->status = cell->status;
 		atomic_thread_fence(memory_order_acquire);
-		if (version % 2 == 0 &&
-			atomic_load_explicit(&cell->version, memory_order_relaxed) ==
-				version)
+		if (version % 2 == 0 && atomic_load_explicit(&cell->version,
+									memory_order_relaxed) == version)
 			return true;
 	}
 	return false;

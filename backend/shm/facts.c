@@ -49,8 +49,7 @@ void
 facts_enter(bool writable)
 {
 	if (!writable)
-		sharedmem_map(
-			&facts_shm.memory, facts_shm.area, 0, area_size(), false);
+		sharedmem_map(&facts_shm.memory, facts_shm.area, 0, area_size(), false);
 	sharedmem_close(&facts_shm.memory);
 }
 
@@ -100,6 +99,6 @@ facts_setting(const Facts *facts, const char *name)
 	const char *value = find(facts->settings, facts->setting_count, name);
 
 	return value != NULL
-		? value
-		: find(facts->parameters, facts->parameter_count, name);
+			   ? value
+			   : find(facts->parameters, facts->parameter_count, name);
 }

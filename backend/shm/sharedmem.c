@@ -32,8 +32,8 @@ sharedmem_create(SharedMem *m, const char *name, size_t size)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", m->rw_fd);
 	m->ro_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (m->ro_fd < 0)
-		log_fatal(EXITCODE_STARTUP,
-			"could not open shared memory for reading: %m");
+		log_fatal(
+			EXITCODE_STARTUP, "could not open shared memory for reading: %m");
 }
 
 uint8_t *
@@ -49,8 +49,8 @@ sharedmem_reserve(size_t size)
 }
 
 void
-sharedmem_map(const SharedMem *m, void *addr, size_t offset, size_t size,
-	bool writable)
+sharedmem_map(
+	const SharedMem *m, void *addr, size_t offset, size_t size, bool writable)
 {
 	int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
 	int fd = writable ? m->rw_fd : m->ro_fd;

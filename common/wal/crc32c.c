@@ -21,8 +21,7 @@
 static uint32_t tables[8][256];
 
 /* Filled before main(), so that no caller has to remember. */
-static void __attribute__((constructor))
-fill_tables(void)
+static void __attribute__((constructor)) fill_tables(void)
 {
 	for (uint32_t i = 0; i < 256; i++)
 	{
@@ -47,14 +46,13 @@ crc32c_update_portable(uint32_t crc, const void *data, size_t len)
 
 	for (; len >= 8; p += 8, len -= 8)
 	{
-		uint32_t low = crc ^
-			((uint32_t) p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16 |
-				(uint32_t) p[3] << 24);
+		uint32_t low = crc ^ ((uint32_t) p[0] | (uint32_t) p[1] << 8 |
+								 (uint32_t) p[2] << 16 | (uint32_t) p[3] << 24);
 
 		crc = tables[7][low & 0xff] ^ tables[6][low >> 8 & 0xff] ^
-			tables[5][low >> 16 & 0xff] ^ tables[4][low >> 24] ^
-			tables[3][p[4]] ^ tables[2][p[5]] ^ tables[1][p[6]] ^
-			tables[0][p[7]];
+			  tables[5][low >> 16 & 0xff] ^ tables[4][low >> 24] ^
+			  tables[3][p[4]] ^ tables[2][p[5]] ^ tables[1][p[6]] ^
+			  tables[0][p[7]];
 	}
 	for (; len > 0; p++, len--)
 		crc = crc >> 8 ^ tables[0][(crc ^ *p) & 0xff];

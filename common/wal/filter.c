@@ -55,7 +55,7 @@ struct WalFilter
 	/* the record under way */
 	Fate fate;
 	Lsn record_lsn;
-	uint32_t crc;				 /* of its bytes behind the header */
+	uint32_t crc;                /* of its bytes behind the header */
 	uint8_t front[WAL_HEAD_MAX]; /* its first bytes, until it is decided */
 	uint32_t front_len;
 
@@ -168,8 +168,8 @@ filter_consume(WalFilter *f, size_t n)
  * buffer from its start on: prefix first, then zeros; page headers stay.
  */
 static void
-overwrite_record(WalFilter *f, const uint8_t *prefix, size_t prefix_len,
-	size_t len)
+overwrite_record(
+	WalFilter *f, const uint8_t *prefix, size_t prefix_len, size_t len)
 {
 	uint32_t block_size = f->scanner.geometry.block_size;
 	Lsn lsn = f->record_lsn;
@@ -262,8 +262,8 @@ decide(WalFilter *f, ErrInfo *err)
 	RmgrSubjects subjects;
 	unsigned in_scope;
 
-	switch (record_decode(f->front, f->front_len, f->record_lsn,
-		f->scanner.version, &head, err))
+	switch (record_decode(
+		f->front, f->front_len, f->record_lsn, f->scanner.version, &head, err))
 	{
 		case RECORD_MORE:
 			return FILTER_OK;
@@ -327,8 +327,9 @@ end_record(WalFilter *f, ErrInfo *err)
 	if (crc32c_final(crc) != expected)
 	{
 		errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
-			"incorrect resource manager data checksum in WAL record at "
-			LSN_FORMAT, LSN_ARGS(f->record_lsn));
+			"incorrect resource manager data checksum in WAL record "
+			"at " LSN_FORMAT,
+			LSN_ARGS(f->record_lsn));
 		return FILTER_HALT;
 	}
 	f->last_record = f->record_lsn;
@@ -342,9 +343,10 @@ push_record(WalFilter *f, uint8_t *data, const ScanPiece *piece, ErrInfo *err)
 
 	if (piece->offset == 0)
 		begin_record(f, piece->lsn);
-	skip = piece->offset < WAL_RECORD_HEADER_SIZE
-		? Min((uint32_t) piece->len, WAL_RECORD_HEADER_SIZE - piece->offset)
-		: 0;
+	skip =
+		piece->offset < WAL_RECORD_HEADER_SIZE
+			? Min((uint32_t) piece->len, WAL_RECORD_HEADER_SIZE - piece->offset)
+			: 0;
 	f->crc = crc32c_update(f->crc, data + skip, piece->len - skip);
 	if (f->fate == FATE_BLANK)
 		memset(data, 0, piece->len);
@@ -366,7 +368,7 @@ push_record(WalFilter *f, uint8_t *data, const ScanPiece *piece, ErrInfo *err)
 			memset(data + done, 0, piece->len - done);
 		}
 		else if (f->fate == FATE_UNDECIDED &&
-			(piece->is_last || f->front_len == sizeof(f->front)))
+				 (piece->is_last || f->front_len == sizeof(f->front)))
 		{
 			errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
 				"invalid WAL record at " LSN_FORMAT ": ends within its headers",
@@ -423,14 +425,14 @@ update_ready(WalFilter *f)
 {
 	const Scanner *s = &f->scanner;
 	bool open = s->record_have > 0 &&
-		(f->fate == FATE_UNDECIDED || s->record_total <= HOLD_MAX);
+				(f->fate == FATE_UNDECIDED || s->record_total <= HOLD_MAX);
 
 	if (!s->seen_record && s->record_total == 0)
 	{
 		/* It may still be that we have to start earlier: nothing has left then. */
 		f->ready = f->base_lsn < f->want
-			? Min(f->scanned, (size_t) (f->want - f->base_lsn))
-			: 0;
+					   ? Min(f->scanned, (size_t) (f->want - f->base_lsn))
+					   : 0;
 	}
 	else if (open || f->fate == FATE_HALTED)
 		f->ready = (size_t) (Max(f->record_lsn, f->base_lsn) - f->base_lsn);

@@ -16,14 +16,13 @@ is_power_of_two_between(uint32_t n, uint32_t low, uint32_t high)
 bool
 page_geometry_valid(const WalGeometry *geometry)
 {
-	return is_power_of_two_between(
-			   geometry->segment_size, 1 << 20, 1 << 30) &&
-		is_power_of_two_between(geometry->block_size, 1 << 10, 1 << 16);
+	return is_power_of_two_between(geometry->segment_size, 1 << 20, 1 << 30) &&
+		   is_power_of_two_between(geometry->block_size, 1 << 10, 1 << 16);
 }
 
 static bool
-check_long_header(const uint8_t *bytes, Lsn lsn, const WalGeometry *geometry,
-	ErrInfo *err)
+check_long_header(
+	const uint8_t *bytes, Lsn lsn, const WalGeometry *geometry, ErrInfo *err)
 {
 	uint64_t sysid = load_le64(bytes + WAL_PAGE_SYSID_OFFSET);
 	uint32_t segment_size = load_le32(bytes + WAL_PAGE_SEGMENT_SIZE_OFFSET);
@@ -72,8 +71,7 @@ page_header_decode(const uint8_t *bytes, Lsn lsn, const WalGeometry *geometry,
 		return errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
 			"unexpected page address " LSN_FORMAT " in WAL page at " LSN_FORMAT,
 			LSN_ARGS(pageaddr), LSN_ARGS(lsn));
-	if (is_long !=
-		(page_header_size(geometry, lsn) == WAL_LONG_HEADER_SIZE))
+	if (is_long != (page_header_size(geometry, lsn) == WAL_LONG_HEADER_SIZE))
 		return errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
 			"%s long header in WAL page at " LSN_FORMAT,
 			is_long ? "unexpected" : "missing", LSN_ARGS(lsn));
@@ -88,7 +86,8 @@ page_header_decode(const uint8_t *bytes, Lsn lsn, const WalGeometry *geometry,
 	if (header->is_contrecord != (header->rem_len != 0) ||
 		(header->is_contrecord && header->is_overwrite_contrecord))
 		return errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
-			"invalid continuation (info %04X, %u bytes) in WAL page at "
-			LSN_FORMAT, info, header->rem_len, LSN_ARGS(lsn));
+			"invalid continuation (info %04X, %u bytes) in WAL page "
+			"at " LSN_FORMAT,
+			info, header->rem_len, LSN_ARGS(lsn));
 	return true;
 }

@@ -10,11 +10,11 @@
 /* What the walk over the fragment headers has found so far. */
 typedef struct Walk
 {
-	BufReader reader;	 /* the bytes at hand, behind the fixed header */
-	uint32_t remaining;	 /* bytes of the record behind the reader's position */
-	uint64_t payload;	 /* bytes of payload announced so far */
-	int last_block_id;	 /* -1 before the first */
-	bool have_relation;	 /* SAME_REL has something to refer to */
+	BufReader reader;   /* the bytes at hand, behind the fixed header */
+	uint32_t remaining; /* bytes of the record behind the reader's position */
+	uint64_t payload;   /* bytes of payload announced so far */
+	int last_block_id;  /* -1 before the first */
+	bool have_relation; /* SAME_REL has something to refer to */
 } Walk;
 
 static RecordStatus
@@ -34,8 +34,8 @@ static RecordStatus
 take(Walk *walk, size_t n, const uint8_t **p, Lsn lsn, ErrInfo *err)
 {
 	if (n > walk->remaining)
-		return bad(err, lsn, "fragment headers exceed length, left",
-			walk->remaining);
+		return bad(
+			err, lsn, "fragment headers exceed length, left", walk->remaining);
 	if (!buf_get_bytes(&walk->reader, n, p))
 		return RECORD_MORE;
 	walk->remaining -= (uint32_t) n;
@@ -53,8 +53,7 @@ add_relation(RecordHead *head, const uint8_t *p)
 
 	if (head->relation_count > 0)
 	{
-		const RecordRelation *last =
-			&head->relations[head->relation_count - 1];
+		const RecordRelation *last = &head->relations[head->relation_count - 1];
 
 		if (last->tablespace == rel.tablespace &&
 			last->database == rel.database &&

@@ -77,17 +77,19 @@ typedef struct RmgrLayout
  * access/gistxlog.h, replication/message.h */
 static const RmgrLayout layouts[] = {
 	/* rmid, mask, info, database, tablespace, pass */
-	{RM_SMGR, 0xf0, 0x10, 4, 0, false},		 /* CREATE */
-	{RM_SMGR, 0xf0, 0x20, 8, 4, false},		 /* TRUNCATE */
+	{RM_SMGR, 0xf0, 0x10, 4, 0, false},      /* CREATE */
+	{RM_SMGR, 0xf0, 0x20, 8, 4, false},      /* TRUNCATE */
 	{RM_TBLSPC, 0xf0, 0x00, NONE, 0, false}, /* CREATE */
-	{RM_TBLSPC, 0xf0, 0x10, NONE, 0, true},	 /* DROP: cleans what may be left */
-	{RM_RELMAP, 0xf0, 0x00, 0, 4, false},	 /* UPDATE; database 0 is the shared map */
-	{RM_HEAP2, 0x70, 0x00, 4, NONE, false},	 /* REWRITE */
-	{RM_HEAP2, 0x70, 0x70, 20, 16, false},	 /* NEW_CID */
-	{RM_HEAP, 0x70, 0x30, 0, NONE, false},	 /* TRUNCATE */
-	{RM_BTREE, 0xf0, 0xd0, 4, 0, false},	 /* REUSE_PAGE */
-	{RM_GIST, 0xf0, 0x20, 4, 0, false},		 /* PAGE_REUSE */
-	{RM_GIST, 0xf0, 0x70, NONE, NONE, true}, /* ASSIGN_LSN: four bytes of nothing */
+	{RM_TBLSPC, 0xf0, 0x10, NONE, 0, true},  /* DROP: cleans what may be left */
+	{RM_RELMAP, 0xf0, 0x00, 0, 4,
+		false}, /* UPDATE; database 0 is the shared map */
+	{RM_HEAP2, 0x70, 0x00, 4, NONE, false}, /* REWRITE */
+	{RM_HEAP2, 0x70, 0x70, 20, 16, false},  /* NEW_CID */
+	{RM_HEAP, 0x70, 0x30, 0, NONE, false},  /* TRUNCATE */
+	{RM_BTREE, 0xf0, 0xd0, 4, 0, false},    /* REUSE_PAGE */
+	{RM_GIST, 0xf0, 0x20, 4, 0, false},     /* PAGE_REUSE */
+	{RM_GIST, 0xf0, 0x70, NONE, NONE,
+		true}, /* ASSIGN_LSN: four bytes of nothing */
 	{RM_LOGICALMSG, 0xf0, 0x00, 0, NONE, false},
 };
 
@@ -164,8 +166,8 @@ subjects_of_main_data(const RecordHead *head, Lsn lsn,
 		(head->info & WAL_INFO_RMGR_MASK) == version->dbase_create_file_copy)
 	{
 		subjects->is_file_copy = true;
-		if (!main_oid(head, FILE_COPY_SOURCE_DATABASE,
-				&subjects->source.database) ||
+		if (!main_oid(
+				head, FILE_COPY_SOURCE_DATABASE, &subjects->source.database) ||
 			!main_oid(head, FILE_COPY_SOURCE_TABLESPACE,
 				&subjects->source.tablespace))
 			goto too_short;

@@ -27,7 +27,7 @@ static uint32_t
 page_left(const Scanner *s)
 {
 	return s->geometry.block_size -
-		(uint32_t) (s->lsn & (s->geometry.block_size - 1));
+		   (uint32_t) (s->lsn & (s->geometry.block_size - 1));
 }
 
 /* The record ends at s->lsn: what follows is fill. */
@@ -98,8 +98,8 @@ accept_page_header(Scanner *s, Lsn page_lsn, ScanPiece *piece, ErrInfo *err)
 }
 
 static ScanStatus
-next_page_header(Scanner *s, const uint8_t *data, size_t len, ScanPiece *piece,
-	ErrInfo *err)
+next_page_header(
+	Scanner *s, const uint8_t *data, size_t len, ScanPiece *piece, ErrInfo *err)
 {
 	Lsn page_lsn = s->lsn - s->page_header_have;
 	uint32_t size = page_header_size(&s->geometry, page_lsn);
@@ -138,8 +138,8 @@ accept_record_length(Scanner *s, ErrInfo *err)
 }
 
 static ScanStatus
-next_record(Scanner *s, const uint8_t *data, size_t len, ScanPiece *piece,
-	ErrInfo *err)
+next_record(
+	Scanner *s, const uint8_t *data, size_t len, ScanPiece *piece, ErrInfo *err)
 {
 	uint32_t offset = s->record_have;
 	size_t n = Min(len, page_left(s));
@@ -170,12 +170,12 @@ out:
 }
 
 ScanStatus
-scanner_next(Scanner *s, const uint8_t *data, size_t len, ScanPiece *piece,
-	ErrInfo *err)
+scanner_next(
+	Scanner *s, const uint8_t *data, size_t len, ScanPiece *piece, ErrInfo *err)
 {
 	ScanStatus status = SCAN_OK;
-	bool at_page = s->page_header_have > 0 ||
-		(s->lsn & (s->geometry.block_size - 1)) == 0;
+	bool at_page =
+		s->page_header_have > 0 || (s->lsn & (s->geometry.block_size - 1)) == 0;
 	bool in_fill = s->fill_end > s->lsn;
 
 	if (len == 0)

@@ -27,7 +27,7 @@ typedef struct ScopeTable
 	size_t count;
 	size_t cap;
 	ScopeVerdict unknown; /* for OIDs that are not there */
-	ScopeEntry last;	  /* the last answer; InvalidOid if none */
+	ScopeEntry last;      /* the last answer; InvalidOid if none */
 } ScopeTable;
 
 struct WalScope
@@ -100,8 +100,8 @@ table_find(const ScopeTable *table, Oid oid)
 	size_t at = table_position(table, oid);
 
 	return at < table->count && table->entries[at].oid == oid
-		? &table->entries[at]
-		: NULL;
+			   ? &table->entries[at]
+			   : NULL;
 }
 
 static void
@@ -216,12 +216,12 @@ announce_out(WalScope *scope, ScopeKind kind, Oid oid, Lsn lsn,
 	ScopeCause cause, ErrInfo *err)
 {
 	return scope->listener == NULL ||
-		scope->listener(scope->listener_arg, kind, oid, lsn, cause, err);
+		   scope->listener(scope->listener_arg, kind, oid, lsn, cause, err);
 }
 
 static bool
-check_oid(WalScope *scope, ScopeKind kind, Oid oid, Lsn lsn, bool *in,
-	ErrInfo *err)
+check_oid(
+	WalScope *scope, ScopeKind kind, Oid oid, Lsn lsn, bool *in, ErrInfo *err)
 {
 	ScopeTable *table = &scope->tables[kind];
 

@@ -30,8 +30,8 @@ typedef struct ChildContext
  * its session, take its signals, map what is ours for writing and the rest
  * read-only.  writes_ring is for the reader.
  */
-void child_begin(const ChildContext *ctx, pid_t parent, const char *role,
-	bool writes_ring);
+void child_begin(
+	const ChildContext *ctx, pid_t parent, const char *role, bool writes_ring);
 
 /*
  * Take over the configuration if a newer one has been published.  True if so:

@@ -17,7 +17,7 @@
 typedef enum PgConnKind
 {
 	PGCONN_REPLICATION, /* a physical walsender */
-	PGCONN_SQL			/* upstream.catalog_database */
+	PGCONN_SQL          /* upstream.catalog_database */
 } PgConnKind;
 
 /*

@@ -37,7 +37,6 @@ MUST_CHECK bool feedback_send_status(
  * has changed since it was told, or was told interval_ms ago (0: never again).  Nothing
  * at all is sent as long as no standby sends any.
  */
-MUST_CHECK bool feedback_send_xmin(
-	Feedback *fb, PGconn *conn, int interval_ms);
+MUST_CHECK bool feedback_send_xmin(Feedback *fb, PGconn *conn, int interval_ms);
 
 #endif /* READER_FEEDBACK_H */

@@ -15,10 +15,10 @@
 typedef enum ReceiveEnd
 {
 	RECEIVE_STOPPED,  /* we have been told to stop */
-	RECEIVE_MOVED,	  /* the configuration names another upstream */
-	RECEIVE_ENDED,	  /* the upstream has ended the stream in good order */
+	RECEIVE_MOVED,    /* the configuration names another upstream */
+	RECEIVE_ENDED,    /* the upstream has ended the stream in good order */
 	RECEIVE_WAL_GONE, /* it no longer has the WAL where the ring ends; err */
-	RECEIVE_FAILED	  /* err */
+	RECEIVE_FAILED    /* err */
 } ReceiveEnd;
 
 /*

@@ -24,13 +24,13 @@
 typedef enum CellState
 {
 	CELL_FREE,
-	CELL_STARTING,	/* forked, not ready yet */
-	CELL_SPARE,		/* a worker that waits for a connection */
-	CELL_STARTUP,	/* has a connection that has not told who it is */
-	CELL_IDLE,		/* waits for a command */
-	CELL_CATCHUP,	/* streams what the standby has missed */
+	CELL_STARTING,  /* forked, not ready yet */
+	CELL_SPARE,     /* a worker that waits for a connection */
+	CELL_STARTUP,   /* has a connection that has not told who it is */
+	CELL_IDLE,      /* waits for a command */
+	CELL_CATCHUP,   /* streams what the standby has missed */
 	CELL_STREAMING, /* streams what comes in */
-	CELL_RUNNING	/* a process that is not a worker */
+	CELL_RUNNING    /* a process that is not a worker */
 } CellState;
 
 /* "spare", "streaming", ... */

@@ -27,8 +27,8 @@ void sharedmem_create(SharedMem *m, const char *name, size_t size);
 /* Address space, nothing in it yet. */
 uint8_t *sharedmem_reserve(size_t size);
 /* Map at addr, in place of whatever is there. */
-void sharedmem_map(const SharedMem *m, void *addr, size_t offset, size_t size,
-	bool writable);
+void sharedmem_map(
+	const SharedMem *m, void *addr, size_t offset, size_t size, bool writable);
 /* Close the descriptors; mappings stay. */
 void sharedmem_close(SharedMem *m);
 

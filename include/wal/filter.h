@@ -42,7 +42,7 @@ typedef enum FilterStatus
 {
 	FILTER_OK,
 	FILTER_LOOKBACK, /* what stands at want began before scan_from: start earlier */
-	FILTER_HALT		 /* err says why; no more than what is ready may be sent */
+	FILTER_HALT      /* err says why; no more than what is ready may be sent */
 } FilterStatus; /* once it is not FILTER_OK it stays so until filter_start */
 
 /* What went through since filter_new; bytes are those of records. */
@@ -53,7 +53,7 @@ typedef struct FilterStats
 	uint64_t blanked_records;
 	uint64_t blanked_bytes;
 	uint64_t mixed_records; /* kept although a part of what they name is out */
-	Lsn mixed_lsn;			/* the last of them */
+	Lsn mixed_lsn;          /* the last of them */
 } FilterStats;
 
 /* scope becomes the filter's. */

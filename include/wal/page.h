@@ -15,8 +15,8 @@
 /* How one cluster lays out its WAL.  Both sizes are powers of two. */
 typedef struct WalGeometry
 {
-	uint32_t segment_size; /* bytes, 1 MB to 1 GB */
-	uint32_t block_size;   /* bytes, 1 kB to 64 kB: XLOG_BLCKSZ */
+	uint32_t segment_size;      /* bytes, 1 MB to 1 GB */
+	uint32_t block_size;        /* bytes, 1 kB to 64 kB: XLOG_BLCKSZ */
 	uint64_t system_identifier; /* 0: not checked */
 } WalGeometry;
 

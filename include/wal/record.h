@@ -40,14 +40,14 @@ typedef struct RecordHead
 	 */
 	uint32_t main_len;
 	const uint8_t *main_data; /* NULL if the record has block references */
-	uint32_t main_have;		  /* Min(main_len, WAL_MAIN_MAX) */
+	uint32_t main_have;       /* Min(main_len, WAL_MAIN_MAX) */
 } RecordHead;
 
 typedef enum RecordStatus
 {
 	RECORD_OK,
 	RECORD_MORE, /* the bytes end before the record says what it is about */
-	RECORD_BAD	 /* not a record that PostgreSQL would accept; err says why */
+	RECORD_BAD   /* not a record that PostgreSQL would accept; err says why */
 } RecordStatus;
 
 /*

@@ -17,8 +17,8 @@ typedef enum ScanKind
 {
 	SCAN_PAGE_HEADER,
 	SCAN_RECORD, /* bytes of a record that was seen from its start */
-	SCAN_TAIL,	 /* the rest of a record that began before the scan did */
-	SCAN_FILL	 /* alignment, or what follows a segment switch: zeros */
+	SCAN_TAIL,   /* the rest of a record that began before the scan did */
+	SCAN_FILL    /* alignment, or what follows a segment switch: zeros */
 } ScanKind;
 
 /* A run of bytes of one kind, never across the end of a page. */
@@ -28,8 +28,9 @@ typedef struct ScanPiece
 	Lsn lsn;
 	size_t len;
 	uint32_t offset; /* SCAN_RECORD: of the piece in its record */
-	bool is_last;	 /* SCAN_RECORD: the record ends with this piece */
-	bool abandoned;	 /* SCAN_PAGE_HEADER, its last piece: the record in progress ends here, unfinished */
+	bool is_last;    /* SCAN_RECORD: the record ends with this piece */
+	bool
+		abandoned; /* SCAN_PAGE_HEADER, its last piece: the record in progress ends here, unfinished */
 } ScanPiece;
 
 typedef enum ScanStatus
@@ -37,16 +38,16 @@ typedef enum ScanStatus
 	SCAN_OK,   /* *piece is set */
 	SCAN_MORE, /* the bytes are used up */
 	SCAN_BLIND, /* the scan began where nothing can be recognised: start earlier */
-	SCAN_BAD   /* not WAL that we understand; err says why */
+	SCAN_BAD    /* not WAL that we understand; err says why */
 } ScanStatus;
 
 typedef struct Scanner
 {
 	WalGeometry geometry;
-	Lsn lsn; /* of the next byte */
+	Lsn lsn;                   /* of the next byte */
 	const WalVersion *version; /* NULL until the first page header */
-	bool synced;			   /* a page header has been seen */
-	bool seen_record;		   /* a record has been seen from start to end */
+	bool synced;               /* a page header has been seen */
+	bool seen_record;          /* a record has been seen from start to end */
 
 	/* the page header being read */
 	uint8_t page_header[WAL_LONG_HEADER_SIZE];
@@ -55,11 +56,11 @@ typedef struct Scanner
 	/* the record being read; record_lsn is valid while record_have > 0 */
 	Lsn record_lsn;
 	uint8_t record_header[WAL_RECORD_HEADER_SIZE];
-	uint32_t record_have;	/* bytes of it seen so far */
-	uint32_t record_total;	/* xl_tot_len; 0 while it is not complete */
-	uint32_t tail_left;		/* of a record that began before the scan */
-	Lsn fill_end;			/* > lsn: zeros up to there */
-	bool fill_is_switch;	/* page headers in there are zeros too */
+	uint32_t record_have;  /* bytes of it seen so far */
+	uint32_t record_total; /* xl_tot_len; 0 while it is not complete */
+	uint32_t tail_left;    /* of a record that began before the scan */
+	Lsn fill_end;          /* > lsn: zeros up to there */
+	bool fill_is_switch;   /* page headers in there are zeros too */
 } Scanner;
 
 /* Begin at lsn, which must be the start of a page. */

@@ -13,14 +13,15 @@
 typedef struct WalVersion
 {
 	int major;
-	uint16_t magic; /* xlog_internal.h, XLOG_PAGE_MAGIC */
+	uint16_t magic;     /* xlog_internal.h, XLOG_PAGE_MAGIC */
 	uint16_t info_mask; /* page flags that exist: XLP_ALL_FLAGS */
 	uint16_t first_is_contrecord;
 	uint16_t long_header;
 	uint16_t first_is_overwrite_contrecord;
-	uint8_t image_compressed_mask; /* bimg_info: any of these, the image is compressed */
-	bool has_toplevel_xid;		   /* fragment id 252 is legal */
-	bool has_custom_rmgrs;		   /* resource managers 128..255 are legal */
+	uint8_t
+		image_compressed_mask; /* bimg_info: any of these, the image is compressed */
+	bool has_toplevel_xid; /* fragment id 252 is legal */
+	bool has_custom_rmgrs; /* resource managers 128..255 are legal */
 	/* Info of the Database resource manager, dbcommands_xlog.h; 0xff: not in this major. */
 	uint8_t dbase_create_file_copy;
 	uint8_t dbase_create_wal_log;

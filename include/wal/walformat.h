@@ -57,8 +57,9 @@
  * look at is longer than WAL_MAIN_MAX.
  */
 #define WAL_MAIN_MAX 32
-#define WAL_HEAD_MAX \
-	(WAL_RECORD_HEADER_SIZE + 33 * (4 + 5 + 2 + 12 + 4) + 3 + 5 + 5 + WAL_MAIN_MAX)
+#define WAL_HEAD_MAX                                                           \
+	(WAL_RECORD_HEADER_SIZE + 33 * (4 + 5 + 2 + 12 + 4) + 3 + 5 + 5 +          \
+		WAL_MAIN_MAX)
 
 /* Resource managers: access/rmgrlist.h; the order has never changed. */
 enum

@@ -30,8 +30,8 @@ typedef enum ScopeVerdict
 /* Why a verdict is reached while WAL is being filtered. */
 typedef enum ScopeCause
 {
-	SCOPE_UNKNOWN_OID,	/* first met in the WAL at this LSN: the default applies */
-	SCOPE_FILE_COPY		/* copied from what is out, by a record that cannot be replayed */
+	SCOPE_UNKNOWN_OID, /* first met in the WAL at this LSN: the default applies */
+	SCOPE_FILE_COPY /* copied from what is out, by a record that cannot be replayed */
 } ScopeCause;
 
 typedef struct WalScope WalScope;
@@ -47,10 +47,12 @@ typedef bool (*ScopeListener)(void *arg, ScopeKind kind, Oid oid, Lsn lsn,
 WalScope *walscope_new(void);
 void walscope_free(WalScope *scope);
 
-void walscope_set_default(WalScope *scope, ScopeKind kind, ScopeVerdict verdict);
+void walscope_set_default(
+	WalScope *scope, ScopeKind kind, ScopeVerdict verdict);
 ScopeVerdict walscope_default(const WalScope *scope, ScopeKind kind);
 /* For all of the WAL. */
-void walscope_set(WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict verdict);
+void walscope_set(
+	WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict verdict);
 /*
  * Out, but only for records that begin at since or behind it: what began before
  * has been sent as it was, and its rest must fit.
@@ -81,7 +83,7 @@ MUST_CHECK bool walscope_check(WalScope *scope, Oid database, Oid tablespace,
 	Lsn lsn, bool *in, ErrInfo *err);
 
 /* Put a database out, from lsn on, because of what is seen there. */
-MUST_CHECK bool walscope_exclude(WalScope *scope, Oid database, Lsn lsn,
-	ScopeCause cause, ErrInfo *err);
+MUST_CHECK bool walscope_exclude(
+	WalScope *scope, Oid database, Lsn lsn, ScopeCause cause, ErrInfo *err);
 
 #endif /* WAL_WALSCOPE_H */
