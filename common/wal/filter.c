@@ -443,6 +443,7 @@ update_ready(WalFilter *f)
 		/* In the middle of a long one: to the end of a page. */
 		Lsn page = lsn_floor(f->base_lsn + f->ready, s->geometry.block_size);
 
+		page = Max(page, f->record_lsn);
 		f->ready = page > f->base_lsn ? (size_t) (page - f->base_lsn) : 0;
 	}
 	if (f->base_lsn < f->want)
