@@ -4,6 +4,7 @@
 
 use strict;
 use warnings;
+use PgWire;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
@@ -67,7 +68,24 @@ my @children = $wb->processes;
 cmp_ok(scalar(@children), '>=', 4, 'children are there');
 $wb->kill9;
 ok(poll_until(sub { !grep { -d "/proc/$_" } @children }, 2), 'kill -9 of the supervisor: nothing is left');
-ok($wb->start, 'and it starts again over its old pid file');
-is($wb->stop('fast'), 0, 'and stops');
+
+# it starts over the old pid file; no more clients than allowed; a stopped worker
+# does not hold up the end
+$wb->configure(settings => { max_connections => 2 });
+$wb->start_streaming;
+my @clients = map { $wb->wire } 1 .. 2;
+like(PgWire::types($_->startup), qr/Z$/, 'as many clients as are allowed') foreach @clients;
+is(PgWire::sqlstate($wb->wire->startup), '53300', 'one too many is told so');
+$clients[0]->send_message('X', '');
+ok(poll_until(sub {
+		my $wire = $wb->wire;
+		return PgWire::types($wire->startup) =~ /Z$/;
+	}, 10), 'when one has left another comes in');
+my ($stopped) = $wb->workers;
+kill 'STOP', $stopped;
+my $begin = time();
+is($wb->stop('fast'), 0, 'it ends in good order beside a stopped worker');
+cmp_ok(time() - $begin, '<', 8, 'and soon');
+ok(!-d "/proc/$stopped", 'which is gone too');
 
 done_testing();

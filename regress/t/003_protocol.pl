@@ -58,6 +58,7 @@ my ($version, $count, $name) = unpack 'NNZ*', $messages[0][1];
 like(sprintf('%d.%d', $version >> 16, $version & 0xFFFF), qr/^3\.[02]$/, 'down to what there is');
 is("$count $name", '1 _pq_.fancy', 'and the option is named');
 is($messages[-1][0], 'Z', 'and the session begins');
+($key) = grep { $_->[0] eq 'K' } @messages;
 
 # commands
 my ($row) = $wire->rows('IDENTIFY_SYSTEM');
