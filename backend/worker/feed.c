@@ -23,8 +23,11 @@
 #include "wal/filter.h"
 #include "worker/feed.h"
 
-/* How much further each attempt goes back for the start of a record. */
-#define LOOKBACK_FACTOR 8
+/*
+ * How much further each attempt goes back for the start of a record.  Not more, as
+ * the upstream may have no WAL that is much older.
+ */
+#define LOOKBACK_FACTOR 2
 
 struct Feed
 {

@@ -64,6 +64,7 @@ typedef struct Stream
 	bool pinged;       /* asked for a sign of life since then */
 	bool reply_wanted;
 	bool timeline_ended; /* CopyDone has been sent, theirs is awaited */
+	bool at_end;         /* there was no more WAL when we last looked */
 	bool draining;
 	Lsn drain_to;
 	int64_t drain_pinged_ms;
@@ -141,6 +142,7 @@ pump(Stream *st, bool *progress, ErrInfo *err)
 	status = feed_next(st->feed, &wal, &len, err);
 	if (status == SOURCE_OK && len > 0)
 		queue_wal(st, wal, len);
+	st->at_end = status == SOURCE_WAIT && source_on_ring(feed_source(st->feed));
 	live = source_on_ring(feed_source(st->feed)) &&
 		   (status == SOURCE_WAIT || st->state == CELL_STREAMING);
 	if (live != (st->state == CELL_STREAMING))
@@ -298,10 +300,12 @@ check_drain(Stream *st)
 	{
 		st->draining = true;
 		st->drain_to = ring_state(st->s->ctx->ring).head;
+		st->at_end = false;
 	}
-	if (st->sent < st->drain_to && !st->timeline_ended)
+	/* The ring may end in a record that the filter waits for the rest of. */
+	if (st->sent < st->drain_to && !st->at_end && !st->timeline_ended)
 		return;
-	if (confirmed >= st->drain_to)
+	if (confirmed >= Min(st->drain_to, st->sent))
 		shut_down(st);
 	if (!client_pending(&st->s->client) &&
 		monotime_ms() - st->drain_pinged_ms >= DRAIN_PING_MS)
