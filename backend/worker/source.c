@@ -52,6 +52,7 @@ struct Source
 	int64_t retry_ms;                  /* OWN_CLOSED: not before */
 	int pause_ms;
 	Lsn lsn;                /* OWN_STREAMING: of the next byte */
+	Lsn leave_lsn;          /* OWN_STREAMING: from here on, another timeline */
 	int64_t status_sent_ms; /* OWN_STREAMING */
 	char *message;          /* owned by libpq; data is in it */
 	const uint8_t *data;
@@ -159,6 +160,45 @@ take_next_timeline(Source *src, const PGresult *result)
 	return lsn_parse(PQgetvalue(result, 0, 1), &src->next_start);
 }
 
+/*
+ * Which timeline to ask for WAL at lsn on the way to src->tli.  A server has the
+ * segment in which a timeline begins under the name of the new one, and what lies
+ * before only under that of its parent: so the parent is asked, up to the start of
+ * that segment (*leave).  Only who looks back for a record comes there.
+ */
+static TimeLineId
+timeline_at(const Source *src, Lsn lsn, Lsn *leave)
+{
+	Facts facts;
+	char text[FACTS_HISTORY_MAX + 1];
+	char *rest = text;
+	char *line;
+
+	*leave = UINT64_MAX;
+	if (!facts_get(&facts))
+		return src->tli;
+	memcpy(text, facts.history, facts.history_len);
+	text[facts.history_len] = '\0';
+	/* parents, the oldest first: "TLI X/X REASON" (timeline.c) */
+	while ((line = strsep(&rest, "\n")) != NULL)
+	{
+		char end_text[LSN_TEXT_SIZE];
+		TimeLineId tli;
+		Lsn end;
+
+		if (sscanf(line, "%u %17s", &tli, end_text) != 2 ||
+			!lsn_parse(end_text, &end))
+			continue;
+		if (tli >= src->tli)
+			break;
+		*leave = lsn_floor(end, facts.segment_size);
+		if (lsn < *leave)
+			return tli;
+	}
+	*leave = UINT64_MAX;
+	return src->tli;
+}
+
 /* The upstream has said no: the standby gets its words. */
 static SourceStatus
 refused(Source *src, ErrInfo *err)
@@ -178,12 +218,14 @@ own_start(Source *src, Lsn lsn, ErrInfo *err)
 {
 	char command[80];
 	PGresult *result;
+	TimeLineId tli;
 
 	if (!check_system(src, err))
 		return own_retry_later(src, err);
+	tli = timeline_at(src, lsn, &src->leave_lsn);
 	snprintf(command, sizeof(command),
 		"START_REPLICATION PHYSICAL " LSN_FORMAT " TIMELINE %u", LSN_ARGS(lsn),
-		src->tli);
+		tli);
 	result = pgconn_exec(src->conn, command, COMMAND_TIMEOUT_MS, err);
 	if (result == NULL)
 		return strcmp(err->sqlstate, SQLSTATE_CONNECTION_FAILURE) == 0
@@ -208,7 +250,7 @@ own_start(Source *src, Lsn lsn, ErrInfo *err)
 	log_msg(LOG_INFO,
 		"reading WAL from " LSN_FORMAT
 		" on timeline %u over a connection of its own",
-		LSN_ARGS(lsn), src->tli);
+		LSN_ARGS(lsn), tli);
 	src->state = OWN_STREAMING;
 	src->lsn = lsn;
 	src->status_sent_ms = 0;
@@ -398,7 +440,7 @@ own_read(
 		status = own_next_message(src, err);
 	if (status != SOURCE_OK)
 		return status;
-	n = Min(cap, src->data_len);
+	n = Min(cap, Min(src->data_len, src->leave_lsn - src->lsn));
 	memcpy(dst, src->data, n);
 	src->data += n;
 	src->data_len -= n;
@@ -426,6 +468,8 @@ SourceStatus
 source_read(
 	Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got, ErrInfo *err)
 {
+	if (src->state == OWN_STREAMING && lsn >= src->leave_lsn)
+		own_close(src);
 	if (src->state == OWN_CLOSED || safe_on_ring(src, lsn))
 	{
 		RingStatus status =
