@@ -19,6 +19,23 @@
 #define POLYNOMIAL UINT32_C(0x82f63b78)
 
 static uint32_t tables[8][256];
+/* x^8, x^16, x^32, ...: what appending 1, 2, 4, ... zero bytes multiplies by */
+static uint32_t zero_powers[64];
+
+/* a * b modulo the polynomial; the highest bit is the coefficient of x^0. */
+static uint32_t
+multiply(uint32_t a, uint32_t b)
+{
+	uint32_t product = 0;
+
+	for (uint32_t bit = UINT32_C(1) << 31; bit != 0; bit >>= 1)
+	{
+		if (a & bit)
+			product ^= b;
+		b = b & 1 ? b >> 1 ^ POLYNOMIAL : b >> 1;
+	}
+	return product;
+}
 
 /* Filled before main(), so that no caller has to remember. */
 static void __attribute__((constructor)) fill_tables(void)
@@ -37,6 +54,9 @@ static void __attribute__((constructor)) fill_tables(void)
 			tables[t][i] =
 				tables[t - 1][i] >> 8 ^ tables[0][tables[t - 1][i] & 0xff];
 	}
+	zero_powers[0] = UINT32_C(1) << 23;
+	for (size_t i = 1; i < lengthof(zero_powers); i++)
+		zero_powers[i] = multiply(zero_powers[i - 1], zero_powers[i - 1]);
 }
 
 uint32_t
@@ -98,31 +118,18 @@ crc32c_update(uint32_t crc, const void *data, size_t len)
 
 #endif
 
-/* a * b modulo the polynomial; the highest bit is the coefficient of x^0. */
-static uint32_t
-multiply(uint32_t a, uint32_t b)
-{
-	uint32_t product = 0;
-
-	for (uint32_t bit = UINT32_C(1) << 31; bit != 0; bit >>= 1)
-	{
-		if (a & bit)
-			product ^= b;
-		b = b & 1 ? b >> 1 ^ POLYNOMIAL : b >> 1;
-	}
-	return product;
-}
-
 uint32_t
 crc32c_update_zeros(uint32_t crc, uint64_t len)
 {
-	uint32_t power = UINT32_C(1) << 23; /* x^8: one zero byte */
+	static const uint8_t zeros[1024];
 
-	for (; len != 0; len >>= 1)
+	/* Most records are small, and walking is the faster way for those. */
+	if (len <= sizeof(zeros))
+		return crc32c_update(crc, zeros, (size_t) len);
+	for (const uint32_t *power = zero_powers; len != 0; len >>= 1, power++)
 	{
 		if (len & 1)
-			crc = multiply(power, crc);
-		power = multiply(power, power);
+			crc = multiply(*power, crc);
 	}
 	return crc;
 }
