@@ -228,6 +228,18 @@ failed:
 	return false;
 }
 
+/* Let a failed command come to its end, so that there can be another one. */
+static void
+finish_command(PGconn *conn, int64_t deadline)
+{
+	ErrInfo ignored;
+	PGresult *result;
+
+	while (wait_for_result(conn, deadline, &ignored) &&
+		   (result = PQgetResult(conn)) != NULL)
+		PQclear(result);
+}
+
 PGresult *
 pgconn_exec(PGconn *conn, const char *command, int timeout_ms, ErrInfo *err)
 {
@@ -269,6 +281,7 @@ pgconn_exec(PGconn *conn, const char *command, int timeout_ms, ErrInfo *err)
 			default:
 				pgconn_error(conn, result, "upstream", err);
 				PQclear(result);
+				finish_command(conn, deadline);
 				goto failed;
 		}
 	}
