@@ -324,10 +324,13 @@ session_rematch(Session *s, Config *previous)
 	const Config *config = s->ctx->config;
 	const Rule *rule = rule_match(config->rules, config->rule_count, s->user,
 		s->application_name, (const struct sockaddr *) &s->peer);
+	Config *home = s->rule_home != NULL ? s->rule_home : previous;
 
 	if (rule == NULL)
 	{
-		/* previous is not freed: our rule lies in it */
+		if (previous != home)
+			config_free(previous);
+		s->rule_home = home;
 		log_msg(LOG_WARNING,
 			"no rule fits this standby any more; it keeps rule \"%s\" until it "
 			"reconnects",
@@ -335,6 +338,9 @@ session_rematch(Session *s, Config *previous)
 		return;
 	}
 	s->rule = rule;
+	s->rule_home = NULL;
 	tell_board(s);
-	config_free(previous);
+	if (previous != home)
+		config_free(previous);
+	config_free(home);
 }

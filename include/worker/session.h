@@ -26,6 +26,7 @@ typedef struct Session
 	char user[BOARD_NAME_SIZE];
 	char application_name[BOARD_NAME_SIZE];
 	const Rule *rule;   /* of ctx->config */
+	Config *rule_home;  /* which rule lies in, if that is not ctx->config */
 	Facts facts;        /* what was known of the upstream when last asked */
 	BoardStatus status; /* what our cell says */
 } Session;
@@ -55,7 +56,7 @@ void session_set_state(Session *s, CellState state);
 
 /*
  * A newer configuration has been taken over: find our rule in it.  A client that
- * no rule fits any more keeps what it has; *previous stays alive in that case.
+ * no rule fits any more keeps what it has.  *previous is freed when it can be.
  */
 void session_rematch(Session *s, Config *previous);
 
