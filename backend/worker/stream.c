@@ -355,18 +355,32 @@ check_ahead(Stream *st, ErrInfo *err)
 	return STREAM_FAILED;
 }
 
+/*
+ * New WAL is of no interest while the last message is not out, or while nothing
+ * would take it from the source: what stays ready there must not keep us awake.
+ */
+static bool
+wants_wal(const Stream *st)
+{
+	return !client_pending(&st->s->client) && !st->scope_pending &&
+		   !st->timeline_ended;
+}
+
 static int
 wait_ms(const Stream *st)
 {
 	int64_t now = monotime_ms();
 	int timeout = st->s->ctx->config->wal_sender_timeout_ms;
 	int source = source_timeout_ms(feed_source(st->feed));
+	bool pending = client_pending(&st->s->client);
 	int64_t due = INT32_MAX;
 
+	/* there is no asking while the socket is full */
 	if (timeout > 0)
-		due =
-			Min(due, st->heard_ms + (st->pinged ? timeout : timeout / 2) - now);
-	if (source >= 0 && !client_pending(&st->s->client))
+		due = Min(due,
+			st->heard_ms + (st->pinged || pending ? timeout : timeout / 2) -
+				now);
+	if (source >= 0 && wants_wal(st))
 		due = Min(due, source);
 	if (st->scope_pending)
 		due = Min(due, st->scope_retry_ms - now);
@@ -380,12 +394,11 @@ wait_ms(const Stream *st)
 static void
 wait_for_work(Stream *st)
 {
-	bool pending = client_pending(&st->s->client);
 	short events;
 	int fd = source_fd(feed_source(st->feed), &events);
 
-	/* New WAL is of no interest while the last message is not out. */
-	client_wait(&st->s->client, pending ? -1 : fd, events, wait_ms(st));
+	client_wait(
+		&st->s->client, wants_wal(st) ? fd : -1, events, wait_ms(st));
 	board_sleep_end();
 	st->waited = true;
 }
@@ -479,6 +492,8 @@ probe(Stream *st, ErrInfo *err)
 
 		if (signals_stop_requested() || signals_drain_requested())
 			session_shutdown(st->s);
+		/* what it says is for later, but must not keep us awake */
+		client_fill(&st->s->client);
 		if (st->s->client.gone)
 			session_end(st->s);
 		if (monotime_ms() >= deadline)
