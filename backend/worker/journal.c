@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,13 @@
 #include <unistd.h>
 
 #include "util/mem.h"
+#include "util/monotime.h"
 #include "wal/crc32c.h"
 #include "worker/journal.h"
 
 #define FORMAT_VERSION 1
+#define LOCK_WAIT_MS 5000
+#define LOCK_PAUSE_MS 10
 #define JOURNAL_MAX ((size_t) 16 * 1024 * 1024)
 #define CRC_TEXT_LEN 8
 #define LINE_MAX_LEN 512
@@ -270,6 +274,27 @@ journal_exists(const char *state_directory, const char *rule)
 	return access(path, F_OK) == 0 || errno != ENOENT;
 }
 
+/*
+ * The lock is held for moments only.  Whoever holds it longer has been stopped, and
+ * must not stop us: the standby is told, and comes again.
+ */
+static bool
+lock_file(const Journal *j, ErrInfo *err)
+{
+	int64_t deadline = monotime_ms() + LOCK_WAIT_MS;
+
+	while (flock(j->fd, LOCK_EX | LOCK_NB) != 0)
+	{
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return io_error(j, "lock", err);
+		if (monotime_ms() >= deadline)
+			return errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
+				"scope journal \"%s\" is locked by another process", j->path);
+		poll(NULL, 0, LOCK_PAUSE_MS);
+	}
+	return true;
+}
+
 bool
 journal_open(Journal *j, const char *state_directory, const char *rule,
 	uint64_t system_identifier, WalScope *scope, ErrInfo *err)
@@ -289,11 +314,8 @@ journal_open(Journal *j, const char *state_directory, const char *rule,
 	j->fd = open(j->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (j->fd < 0)
 		return io_error(j, "open", err);
-	if (flock(j->fd, LOCK_EX) != 0)
-	{
-		io_error(j, "lock", err);
+	if (!lock_file(j, err))
 		goto fail;
-	}
 	if (!read_file(j, system_identifier, scope, err))
 		goto fail;
 	if (j->is_new)
