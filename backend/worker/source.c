@@ -54,6 +54,8 @@ struct Source
 	Lsn lsn;                /* OWN_STREAMING: of the next byte */
 	Lsn leave_lsn;          /* OWN_STREAMING: from here on, another timeline */
 	int64_t status_sent_ms; /* OWN_STREAMING */
+	int64_t heard_ms;       /* OWN_STREAMING: when something last came */
+	int64_t pinged_ms;      /* when we asked for a sign of life; 0: not since */
 	char *message;          /* owned by libpq; data is in it */
 	const uint8_t *data;
 	size_t data_len;
@@ -254,6 +256,8 @@ own_start(Source *src, Lsn lsn, ErrInfo *err)
 	src->state = OWN_STREAMING;
 	src->lsn = lsn;
 	src->status_sent_ms = 0;
+	src->heard_ms = monotime_ms();
+	src->pinged_ms = 0;
 	return SOURCE_OK;
 }
 
@@ -289,12 +293,13 @@ own_poll_connect(Source *src, Lsn lsn, ErrInfo *err)
 
 /* A sign of life, so that the upstream does not drop us. */
 static void
-own_send_status(Source *src)
+own_send_status(Source *src, bool request_reply)
 {
 	ReplicationReply reply = {
 		.kind = REPLICATION_STATUS,
 		.time = monotime_pg_timestamp(),
 		.write = src->lsn,
+		.reply_requested = request_reply,
 	};
 	Buf b;
 
@@ -313,6 +318,44 @@ own_report_due_ms(const Source *src)
 	int interval = src->ctx->config->wal_receiver_status_interval_ms;
 
 	return interval > 0 ? src->status_sent_ms + interval : INT64_MAX;
+}
+
+/*
+ * wal_receiver_timeout: ask when half of it has passed in silence, give up when
+ * nothing has come for as long again.  Counted from the question, since we may
+ * have been busy with a slow standby before.
+ */
+static int64_t
+own_silence_due_ms(const Source *src)
+{
+	int half = src->ctx->config->wal_receiver_timeout_ms / 2;
+
+	if (half == 0)
+		return INT64_MAX;
+	return (src->pinged_ms != 0 ? src->pinged_ms : src->heard_ms) + half;
+}
+
+/* Nothing has come. */
+static SourceStatus
+own_idle(Source *src, ErrInfo *err)
+{
+	int64_t now = monotime_ms();
+
+	if (now >= own_silence_due_ms(src))
+	{
+		if (src->pinged_ms != 0)
+		{
+			errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
+				"nothing has come from upstream for %" PRId64 " ms",
+				now - src->heard_ms);
+			return own_retry_later(src, err);
+		}
+		src->pinged_ms = now;
+		own_send_status(src, true);
+	}
+	else if (now >= own_report_due_ms(src))
+		own_send_status(src, false);
+	return SOURCE_WAIT;
 }
 
 /* COPY has ended: another timeline, an error, or the end of the upstream. */
@@ -378,20 +421,18 @@ own_next_message(Source *src, ErrInfo *err)
 		src->message = NULL;
 		len = PQgetCopyData(src->conn, &src->message, 1);
 		if (len == 0)
-		{
-			if (monotime_ms() >= own_report_due_ms(src))
-				own_send_status(src);
-			return SOURCE_WAIT;
-		}
+			return own_idle(src, err);
 		if (len < 0)
 			return own_end(src, err);
+		src->heard_ms = monotime_ms();
+		src->pinged_ms = 0;
 		if (!replication_decode_server(
 				(const uint8_t *) src->message, (size_t) len, &wal, err))
 			return own_retry_later(src, err);
 		if (wal.kind == REPLICATION_KEEPALIVE)
 		{
 			if (wal.reply_requested)
-				own_send_status(src);
+				own_send_status(src, false);
 			continue;
 		}
 		if (wal.start != src->lsn)
@@ -546,7 +587,7 @@ source_timeout_ms(const Source *src)
 			until = src->deadline_ms;
 			break;
 		default:
-			until = own_report_due_ms(src);
+			until = Min(own_report_due_ms(src), own_silence_due_ms(src));
 			break;
 	}
 	return until == INT64_MAX ? -1 : (int) Max(until - monotime_ms(), 1);
