@@ -63,6 +63,12 @@ facts_publish(const Facts *facts)
 	atomic_store(&area->generation, next);
 }
 
+uint64_t
+facts_generation(void)
+{
+	return atomic_load(&facts_shm.area->generation);
+}
+
 bool
 facts_get(Facts *facts)
 {

@@ -38,6 +38,15 @@ typedef enum OwnState
 	OWN_STREAMING
 } OwnState;
 
+/* A server, and the timeline that it was on. */
+typedef struct UpstreamPlace
+{
+	TimeLineId tli;
+	char host[FACTS_HOST_SIZE];
+	char hostaddr[FACTS_HOST_SIZE];
+	char port[FACTS_NAME_SIZE];
+} UpstreamPlace;
+
 struct Source
 {
 	ChildContext *ctx;
@@ -54,9 +63,11 @@ struct Source
 	Lsn lsn;                /* OWN_STREAMING: of the next byte */
 	Lsn leave_lsn;          /* OWN_STREAMING: from here on, another timeline */
 	int64_t status_sent_ms; /* OWN_STREAMING */
-	int64_t heard_ms;       /* OWN_STREAMING: when something last came */
-	int64_t pinged_ms;      /* when we asked for a sign of life; 0: not since */
-	char *message;          /* owned by libpq; data is in it */
+	UpstreamPlace place;    /* not OWN_CLOSED: where it leads to */
+	uint64_t facts_generation; /* that this was last held to */
+	int64_t heard_ms;          /* OWN_STREAMING: when something last came */
+	int64_t pinged_ms; /* when we asked for a sign of life; 0: not since */
+	char *message;     /* owned by libpq; data is in it */
 	const uint8_t *data;
 	size_t data_len;
 
@@ -113,13 +124,49 @@ own_retry_later(Source *src, const ErrInfo *err)
 	return SOURCE_WAIT;
 }
 
+static UpstreamPlace
+place_of(const Facts *facts)
+{
+	UpstreamPlace place = {.tli = facts->tli};
+
+	memcpy(place.host, facts->host, sizeof(place.host));
+	memcpy(place.hostaddr, facts->hostaddr, sizeof(place.hostaddr));
+	memcpy(place.port, facts->port, sizeof(place.port));
+	return place;
+}
+
+/*
+ * Whether the reader has gone elsewhere since we connected.  Who stays behind
+ * might follow a former primary past the end of the timeline.
+ */
+static bool
+has_upstream_moved(Source *src)
+{
+	Facts facts;
+	UpstreamPlace now;
+	uint64_t generation = facts_generation();
+
+	if (generation == src->facts_generation || !facts_get(&facts))
+		return false;
+	src->facts_generation = generation;
+	now = place_of(&facts);
+	return now.tli != src->place.tli ||
+		   strcmp(now.host, src->place.host) != 0 ||
+		   strcmp(now.hostaddr, src->place.hostaddr) != 0 ||
+		   strcmp(now.port, src->place.port) != 0;
+}
+
 static void
 own_connect(Source *src)
 {
 	Facts facts;
 	ErrInfo err;
-	bool known = facts_get(&facts);
+	bool known;
 
+	src->facts_generation = facts_generation();
+	known = facts_get(&facts);
+	if (known)
+		src->place = place_of(&facts);
 	src->conn = pgconn_start(src->ctx->config, PGCONN_REPLICATION,
 		APPLICATION_NAME, true, known ? &facts : NULL, &err);
 	if (src->conn == NULL)
@@ -459,6 +506,13 @@ own_prepare(Source *src, Lsn lsn, ErrInfo *err)
 {
 	if (src->state == OWN_STREAMING && src->lsn != lsn)
 		own_close(src); /* wanted elsewhere: streams do not seek */
+	if (src->state != OWN_CLOSED && has_upstream_moved(src))
+	{
+		log_msg(LOG_INFO,
+			"upstream has moved, leaving the former one at " LSN_FORMAT,
+			LSN_ARGS(lsn));
+		own_close(src);
+	}
 	if (src->state == OWN_CLOSED)
 	{
 		if (monotime_ms() < src->retry_ms)

@@ -61,6 +61,9 @@ void facts_publish(const Facts *facts);
  */
 MUST_CHECK bool facts_get(Facts *facts);
 
+/* Grows each time that the facts are published; 0: never yet. */
+uint64_t facts_generation(void);
+
 /* The value of a setting by its name in either list, or NULL; names ignore case. */
 const char *facts_setting(const Facts *facts, const char *name);
 
