@@ -45,6 +45,8 @@
 #include "worker/worker.h"
 
 #define LISTEN_MAX 64
+/* Before the next attempt when the system has refused to accept. */
+#define ACCEPT_PAUSE_MS 100
 
 static Session session;
 
@@ -64,7 +66,11 @@ try_accept(const ChildContext *ctx, struct sockaddr_storage *peer)
 			return fd;
 		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
 			errno != ECONNABORTED)
+		{
 			log_msg(LOG_WARNING, "could not accept a connection: %m");
+			/* too many open files, say: the connection stays there meanwhile */
+			poll(NULL, 0, ACCEPT_PAUSE_MS);
+		}
 	}
 	return -1;
 }
