@@ -29,7 +29,7 @@ sub snapshot
 
 sub use_xids
 {
-	$primary->safe_psql('postgres', 'SELECT txid_current()') foreach 1 .. 3;
+	$primary->safe_psql('postgres', "SELECT pg_logical_emit_message(true, '', '')") foreach 1 .. 3;
 }
 
 sub xmin_becomes
@@ -47,7 +47,12 @@ my ($new_session, $new_xmin) = snapshot($new);
 use_xids();
 cmp_ok($new_xmin, '>', $old_xmin, 'the second snapshot is newer');
 
-xmin_becomes($old_xmin, 'the oldest xmin of two reaches the primary');
+# each standby and walbouncer have reported twice by then
+my $now = $primary->safe_psql('postgres', 'SELECT clock_timestamp()');
+ok($primary->poll_query_until('postgres',
+		"SELECT bool_or(reply_time > timestamptz '$now' + interval '3 s') FROM pg_stat_replication"),
+	'walbouncer goes on reporting');
+xmin_becomes($old_xmin, 'the oldest xmin of two is on the primary');
 $old_session->quit;
 $old->stop;
 xmin_becomes($new_xmin, 'when its standby leaves the other one counts');

@@ -109,6 +109,9 @@ sql('kept', 'CREATE TABLE in_new (t text) TABLESPACE spc_new',
 	'VACUUM in_new', 'ALTER TABLE in_new SET TABLESPACE spc_in',
 	'ALTER TABLE in_new SET TABLESPACE spc_out', 'DROP TABLE in_new');
 all_survive('CREATE TABLESPACE and tables in it');
+is(scalar(my @there = glob $_->[0]->data_dir . '/pg_tblspc/*'), $_->[1],
+	$_->[0]->name . ' has the new tablespace only if it is to have it')
+  foreach [ $standbys[0], 2 ], [ $standbys[1], 1 ];
 sql('postgres', 'DROP TABLESPACE spc_new');
 all_survive('DROP TABLESPACE');
 sql($_, 'DROP TABLE outside.data') foreach qw(kept copy_kept);
