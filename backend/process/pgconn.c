@@ -228,6 +228,15 @@ failed:
 	return false;
 }
 
+PGresult *
+pgconn_next_result(PGconn *conn, int timeout_ms, ErrInfo *err)
+{
+	errinfo_clear(err);
+	if (!wait_for_result(conn, monotime_ms() + timeout_ms, err))
+		return NULL;
+	return PQgetResult(conn);
+}
+
 /* Let a failed command come to its end, so that there can be another one. */
 static void
 finish_command(PGconn *conn, int64_t deadline)

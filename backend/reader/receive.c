@@ -20,6 +20,9 @@
 #include "util/log.h"
 #include "util/monotime.h"
 
+/* How long the upstream may take to say why it has ended the stream. */
+#define END_TIMEOUT_MS 10000
+
 typedef struct Stream
 {
 	ChildContext *ctx;
@@ -83,7 +86,7 @@ stream_end(Stream *s, ErrInfo *err)
 	PGresult *result;
 	ReceiveEnd end = RECEIVE_ENDED;
 
-	while ((result = PQgetResult(s->conn)) != NULL)
+	while ((result = pgconn_next_result(s->conn, END_TIMEOUT_MS, err)) != NULL)
 	{
 		ExecStatusType status = PQresultStatus(result);
 
@@ -98,6 +101,8 @@ stream_end(Stream *s, ErrInfo *err)
 			end = strcmp(err->sqlstate, SQLSTATE_UNDEFINED_FILE) == 0
 					  ? RECEIVE_WAL_GONE
 					  : RECEIVE_FAILED;
+			PQclear(result);
+			break;
 		}
 		PQclear(result);
 	}

@@ -20,7 +20,8 @@
 #include "worker/journal.h"
 #include "worker/scope.h"
 
-#define QUERY_TIMEOUT_MS 30000
+/* Twice this and a connect are shorter than a standby's patience (60 s). */
+#define QUERY_TIMEOUT_MS 10000
 
 /* How each kind of object is looked up, and what of the rule it is held to. */
 typedef struct KindInfo

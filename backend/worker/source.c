@@ -413,7 +413,8 @@ own_end(Source *src, ErrInfo *err)
 	SourceStatus status = SOURCE_WAIT;
 	bool failed = false;
 
-	while ((result = PQgetResult(src->conn)) != NULL)
+	while ((result = pgconn_next_result(src->conn, COMMAND_TIMEOUT_MS, err)) !=
+		   NULL)
 	{
 		switch (PQresultStatus(result))
 		{
@@ -446,7 +447,7 @@ own_end(Source *src, ErrInfo *err)
 		own_close(src);
 		return status;
 	}
-	return own_retry_later(src, failed ? err : NULL);
+	return own_retry_later(src, err->sqlstate[0] != '\0' ? err : NULL);
 }
 
 /* The next message with WAL in it, into src->data. */

@@ -50,6 +50,13 @@ MUST_CHECK PGresult *pgconn_exec(
 	PGconn *conn, const char *command, int timeout_ms, ErrInfo *err);
 
 /*
+ * The next result of what is under way, waiting for at most timeout_ms.  NULL if
+ * there is none any more, or if it did not come: err has an SQLSTATE then.
+ */
+MUST_CHECK PGresult *pgconn_next_result(
+	PGconn *conn, int timeout_ms, ErrInfo *err);
+
+/*
  * What a failed result (or, if it is NULL, the connection) says, into err:
  * SQLSTATE, message, detail and hint are the upstream's.  what is put in front.
  */
