@@ -49,6 +49,10 @@ our @EXPORT = qw(
   spawn
 );
 
+# A test that is interrupted stops what it has started, too.
+$SIG{$_} = sub { exit 1 }
+  foreach qw(HUP INT TERM);
+
 my @all;		# every walbouncer of this test
 my @spawned;	# other background processes
 

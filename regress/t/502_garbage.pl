@@ -161,11 +161,15 @@ is($done, $packets, 'each of the random connections comes to its end');
 is($wb->pid && $wb->alive ? $wb->pid : 0, $pid, 'the supervisor is the same');
 is($wb->reader, $reader, 'the reader is the same');
 is($wb->link_of($rx->pid), $rx_link, 'and so is the worker that had a standby');
-my %after = map { $_ => process_memory($_) } $pid, $reader;
-cmp_ok($after{$pid}, '<=', $before{$pid} + 64,
-	"no memory grows: supervisor $before{$pid} kB, $after{$pid} kB");
-cmp_ok($after{$reader}, '<=', $before{$reader} + 64,
-	"no memory grows: reader $before{$reader} kB, $after{$reader} kB");
+SKIP:
+{
+	skip 'sanitizers keep what was freed', 2 if $ENV{WALBOUNCER_SANITIZED};
+	my %after = map { $_ => process_memory($_) } $pid, $reader;
+	cmp_ok($after{$pid}, '<=', $before{$pid} + 64,
+		"no memory grows: supervisor $before{$pid} kB, $after{$pid} kB");
+	cmp_ok($after{$reader}, '<=', $before{$reader} + 64,
+		"no memory grows: reader $before{$reader} kB, $after{$reader} kB");
+}
 cmp_ok(scalar($wb->processes), '<=', 6, 'no workers are left over');
 ok(poll_until(sub { scalar(my @fds = glob "/proc/$pid/fd/*") < 100 }, 1), 'no descriptors either');
 
