@@ -416,6 +416,23 @@ push_piece(WalFilter *f, uint8_t *data, const ScanPiece *piece, ErrInfo *err)
 }
 
 /*
+ * A page's header goes with what follows it.  A standby that has nothing but the
+ * header takes the header of the record behind it for received, too: it reads
+ * zeros, asks for the same again, and never gets further (XLogDecodeNextRecord
+ * in PostgreSQL 15's xlogreader.c, for a record that begins a page).
+ */
+static void
+hold_page_header(WalFilter *f)
+{
+	const WalGeometry *geometry = &f->scanner.geometry;
+	Lsn end = f->base_lsn + f->ready;
+	Lsn page = lsn_floor(end, geometry->block_size);
+
+	if (page >= f->base_lsn && end <= page + page_header_size(geometry, page))
+		f->ready = (size_t) (page - f->base_lsn);
+}
+
+/*
  * Where sending may go on to: not into a record that is not decided, or may
  * still turn out to be damaged, its decision with it; nor into one that made us
  * halt, in so far as it is still here.
@@ -446,6 +463,7 @@ update_ready(WalFilter *f)
 		page = Max(page, f->record_lsn);
 		f->ready = page > f->base_lsn ? (size_t) (page - f->base_lsn) : 0;
 	}
+	hold_page_header(f);
 	if (f->base_lsn < f->want)
 	{
 		size_t drop = Min(f->ready, (size_t) (f->want - f->base_lsn));

@@ -9,7 +9,8 @@
  *		ready_lsn              scan position
  *		|------ ready --------|--- held back ---|---- room ----|
  *
- * Bytes are held back only within a record; between two records nothing is.  A
+ * Bytes are held back only within a record, with the header of the page that it
+ * may begin; between two records nothing is.  A
  * standby can do nothing with a part of one, so that nobody waits.
  *
  * Every record's CRC is checked, and before it leaves.  Only a record of more
