@@ -10,8 +10,8 @@
  *		|------ ready --------|--- held back ---|---- room ----|
  *
  * Bytes are held back only within a record, with the header of the page that it
- * may begin; between two records nothing is.  A
- * standby can do nothing with a part of one, so that nobody waits.
+ * may begin; between two records nothing is.  A standby can do nothing with a
+ * part of one, so that nobody waits.
  *
  * Every record's CRC is checked, and before it leaves.  Only a record of more
  * than 512 kB (a huge logical message, or the commit of very many files) is
