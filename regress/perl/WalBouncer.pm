@@ -246,7 +246,8 @@ sub tcp_links
 		while (my $line = <$fh>)
 		{
 			my @field = split ' ', $line;
-			next unless ($field[3] // '') eq '01' && $inode{ $field[9] };
+			# a line may come twice when other connections end meanwhile
+			next unless ($field[3] // '') eq '01' && delete $inode{ $field[9] };
 			push @links, [ map { hex((split /:/)[-1]) } @field[ 1, 2 ] ];
 		}
 	}
