@@ -17,7 +17,7 @@
 #include "util/log.h"
 #include "util/mem.h"
 #include "wal/walformat.h"
-#include "worker/journal.h"
+#include "state/journal.h"
 #include "worker/scope.h"
 
 /* Twice this and a connect are shorter than a standby's patience (60 s). */
@@ -196,46 +196,56 @@ journal_owner(Session *s)
 	return owner;
 }
 
-/* A verdict that is reached while WAL is being filtered: into the journal first. */
+/* Something is out, from since on; into the journal first. */
 static bool
-on_verdict(
-	void *arg, ScopeKind kind, Oid oid, Lsn lsn, ScopeCause cause, ErrInfo *err)
+put_out(const JournalOwner *owner, ScopeKind kind, Oid oid, Lsn since,
+	const char *reason, ErrInfo *err)
 {
-	const JournalOwner *owner = arg;
 	WalScope *known = walscope_new();
 	ScopeVerdict verdict;
 	Journal journal;
 	bool ok;
 
-	if (cause == SCOPE_FILE_COPY)
-		log_msg(LOG_WARNING,
-			"database %u is withheld under rule \"%s\" from " LSN_FORMAT
-			" on: its files were copied from what the standby does not have; "
-			"rebuild the standby to get it",
-			oid, owner->rule, LSN_ARGS(lsn));
-	else
-		log_msg(LOG_LOG,
-			"%s %u, first met at " LSN_FORMAT ", is withheld under rule \"%s\"",
-			kinds[kind].label, oid, LSN_ARGS(lsn), owner->rule);
 	ok = journal_open(&journal, owner->session->ctx->config->state_directory,
 		owner->rule, owner->system_identifier, known, err);
 	if (ok)
 	{
 		/* another worker of the rule may have met it before us */
 		if (!walscope_get(known, kind, oid, &verdict) || verdict != SCOPE_OUT)
-		{
-			if (cause == SCOPE_FILE_COPY)
-				journal_add(
-					&journal, kind, oid, SCOPE_OUT, lsn, "file_copy", "");
-			else
-				journal_add(
-					&journal, kind, oid, SCOPE_OUT, InvalidLsn, "unknown", "");
-		}
+			journal_add(&journal, kind, oid, SCOPE_OUT, since, reason, "");
 		ok = journal_commit(&journal, err);
 		journal_close(&journal);
 	}
 	walscope_free(known);
 	return ok;
+}
+
+static bool
+on_unknown(void *arg, WalScope *scope, ScopeKind kind, Oid oid,
+	uint32_t xid UNUSED, Lsn lsn, ErrInfo *err)
+{
+	const JournalOwner *owner = arg;
+
+	if (walscope_default(scope, kind) == SCOPE_IN)
+		return true;
+	log_msg(LOG_LOG,
+		"%s %u, first met at " LSN_FORMAT ", is withheld under rule \"%s\"",
+		kinds[kind].label, oid, LSN_ARGS(lsn), owner->rule);
+	return put_out(owner, kind, oid, InvalidLsn, "unknown", err);
+}
+
+static bool
+on_copied(void *arg, WalScope *scope UNUSED, Oid database, Oid source UNUSED,
+	Lsn lsn, ErrInfo *err)
+{
+	const JournalOwner *owner = arg;
+
+	log_msg(LOG_WARNING,
+		"database %u is withheld under rule \"%s\" from " LSN_FORMAT
+		" on: its files were copied from what the standby does not have; "
+		"rebuild the standby to get it",
+		database, owner->rule, LSN_ARGS(lsn));
+	return put_out(owner, SCOPE_DATABASE, database, lsn, "file_copy", err);
 }
 
 /* With the journal open: decide what is new, and write it down. */
@@ -278,7 +288,14 @@ scope_compile(Session *s, Lsn since, bool live, WalScope **scope, ErrInfo *err)
 		PQclear(c.rows[kind]);
 	if (ok && (has_filter || !walscope_is_open(c.scope)))
 	{
-		walscope_listen(c.scope, on_verdict, journal_owner(s));
+		ScopeListener listener = {
+			.unknown = on_unknown,
+			.copied = on_copied,
+			.free = free,
+			.arg = journal_owner(s),
+		};
+
+		walscope_listen(c.scope, &listener);
 		*scope = c.scope;
 	}
 	else

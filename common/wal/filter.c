@@ -229,8 +229,8 @@ blank_record(WalFilter *f, ErrInfo *err)
  * content is nowhere else in the WAL: the copy is out from here on.
  */
 static bool
-count_in_scope(WalFilter *f, const RmgrSubjects *subjects, unsigned *in_scope,
-	ErrInfo *err)
+count_in_scope(WalFilter *f, const RmgrSubjects *subjects, uint32_t xid,
+	unsigned *in_scope, ErrInfo *err)
 {
 	bool in;
 
@@ -238,20 +238,20 @@ count_in_scope(WalFilter *f, const RmgrSubjects *subjects, unsigned *in_scope,
 	for (unsigned i = 0; i < subjects->count; i++)
 	{
 		if (!walscope_check(f->scope, subjects->items[i].database,
-				subjects->items[i].tablespace, f->record_lsn, &in, err))
+				subjects->items[i].tablespace, xid, f->record_lsn, &in, err))
 			return false;
 		*in_scope += in;
 	}
 	if (!subjects->is_file_copy || *in_scope == 0)
 		return true;
 	if (!walscope_check(f->scope, subjects->source.database,
-			subjects->source.tablespace, f->record_lsn, &in, err))
+			subjects->source.tablespace, xid, f->record_lsn, &in, err))
 		return false;
 	if (in)
 		return true;
 	*in_scope = 0;
-	return walscope_exclude(f->scope, subjects->items[0].database,
-		f->record_lsn, SCOPE_FILE_COPY, err);
+	return walscope_copied(f->scope, subjects->items[0].database,
+		subjects->source.database, f->record_lsn, err);
 }
 
 /* Try to decide the record under way by the bytes of it that are here. */
@@ -283,7 +283,7 @@ decide(WalFilter *f, ErrInfo *err)
 	}
 	if (!rmgr_subjects(
 			&head, f->record_lsn, f->scanner.version, &subjects, err) ||
-		!count_in_scope(f, &subjects, &in_scope, err))
+		!count_in_scope(f, &subjects, head.xid, &in_scope, err))
 		return FILTER_HALT;
 	if (subjects.count > 0 && in_scope == 0)
 	{

@@ -30,17 +30,34 @@ typedef struct ScopeTable
 	ScopeEntry last;      /* the last answer; InvalidOid if none */
 } ScopeTable;
 
+/* The files that a catalog lies in, or has lain in. */
+typedef struct CatalogFiles
+{
+	uint32_t *relfilenumbers;
+	size_t count;
+} CatalogFiles;
+
 struct WalScope
 {
 	ScopeTable tables[SCOPE_KIND_COUNT];
+	CatalogFiles catalogs[SCOPE_KIND_COUNT];
 	ScopeListener listener;
-	void *listener_arg;
+};
+
+/* pg_database.h, pg_tablespace.h: at first a catalog's file has its OID. */
+static const uint32_t catalog_oids[SCOPE_KIND_COUNT] = {
+	[SCOPE_DATABASE] = 1262,
+	[SCOPE_TABLESPACE] = 1213,
 };
 
 WalScope *
 walscope_new(void)
 {
-	return mem_alloc0(sizeof(WalScope));
+	WalScope *scope = mem_alloc0(sizeof(WalScope));
+
+	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
+		walscope_add_catalog(scope, (ScopeKind) kind, catalog_oids[kind]);
+	return scope;
 }
 
 void
@@ -49,8 +66,12 @@ walscope_free(WalScope *scope)
 	if (scope == NULL)
 		return;
 	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
+	{
 		free(scope->tables[kind].entries);
-	free(scope->listener_arg);
+		free(scope->catalogs[kind].relfilenumbers);
+	}
+	if (scope->listener.free != NULL)
+		scope->listener.free(scope->listener.arg);
 	free(scope);
 }
 
@@ -68,11 +89,11 @@ walscope_default(const WalScope *scope, ScopeKind kind)
 }
 
 void
-walscope_listen(WalScope *scope, ScopeListener listener, void *arg)
+walscope_listen(WalScope *scope, const ScopeListener *listener)
 {
-	free(scope->listener_arg);
-	scope->listener = listener;
-	scope->listener_arg = arg;
+	if (scope->listener.free != NULL)
+		scope->listener.free(scope->listener.arg);
+	scope->listener = *listener;
 }
 
 /* Where oid is or would be. */
@@ -189,7 +210,14 @@ void
 walscope_narrow(WalScope *scope, const WalScope *other)
 {
 	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
+	{
+		const CatalogFiles *files = &other->catalogs[kind];
+
 		table_narrow(&scope->tables[kind], &other->tables[kind]);
+		for (size_t i = 0; i < files->count; i++)
+			walscope_add_catalog(
+				scope, (ScopeKind) kind, files->relfilenumbers[i]);
+	}
 }
 
 bool
@@ -210,18 +238,28 @@ walscope_is_open(const WalScope *scope)
 	return true;
 }
 
-/* An OUT verdict has been reached at lsn: it is on record before it counts. */
+/*
+ * An OID without a verdict gets one: by the listener, who has it on record before
+ * it counts, or else by default.
+ */
 static bool
-announce_out(WalScope *scope, ScopeKind kind, Oid oid, Lsn lsn,
-	ScopeCause cause, ErrInfo *err)
+decide_unknown(WalScope *scope, ScopeKind kind, Oid oid, uint32_t xid, Lsn lsn,
+	ErrInfo *err)
 {
-	return scope->listener == NULL ||
-		   scope->listener(scope->listener_arg, kind, oid, lsn, cause, err);
+	const ScopeListener *listener = &scope->listener;
+	ScopeVerdict verdict;
+
+	if (listener->unknown != NULL &&
+		!listener->unknown(listener->arg, scope, kind, oid, xid, lsn, err))
+		return false;
+	if (!walscope_get(scope, kind, oid, &verdict))
+		walscope_set(scope, kind, oid, scope->tables[kind].unknown);
+	return true;
 }
 
 static bool
-check_oid(
-	WalScope *scope, ScopeKind kind, Oid oid, Lsn lsn, bool *in, ErrInfo *err)
+check_oid(WalScope *scope, ScopeKind kind, Oid oid, uint32_t xid, Lsn lsn,
+	bool *in, ErrInfo *err)
 {
 	ScopeTable *table = &scope->tables[kind];
 
@@ -229,43 +267,104 @@ check_oid(
 	{
 		const ScopeEntry *entry = table_find(table, oid);
 
-		if (entry != NULL)
-			table->last = *entry;
-		else if (table->unknown == SCOPE_OUT)
+		if (entry == NULL)
 		{
-			if (!announce_out(scope, kind, oid, lsn, SCOPE_UNKNOWN_OID, err))
+			if (!decide_unknown(scope, kind, oid, xid, lsn, err))
 				return false;
-			walscope_set(scope, kind, oid, SCOPE_OUT);
-			table->last = *table_find(table, oid);
+			entry = table_find(table, oid);
 		}
-		else
-			table->last = (ScopeEntry){.oid = oid, .verdict = SCOPE_IN};
+		table->last = *entry;
 	}
 	*in = table->last.verdict == SCOPE_IN || lsn < table->last.since;
 	return true;
 }
 
 bool
-walscope_check(WalScope *scope, Oid database, Oid tablespace, Lsn lsn, bool *in,
-	ErrInfo *err)
+walscope_check(WalScope *scope, Oid database, Oid tablespace, uint32_t xid,
+	Lsn lsn, bool *in, ErrInfo *err)
 {
 	*in = true;
 	if (tablespace == TABLESPACE_GLOBAL_OID)
 		return true;
 	if (database != InvalidOid &&
-		!check_oid(scope, SCOPE_DATABASE, database, lsn, in, err))
+		!check_oid(scope, SCOPE_DATABASE, database, xid, lsn, in, err))
 		return false;
 	if (*in && tablespace != InvalidOid && tablespace != TABLESPACE_DEFAULT_OID)
-		return check_oid(scope, SCOPE_TABLESPACE, tablespace, lsn, in, err);
+		return check_oid(
+			scope, SCOPE_TABLESPACE, tablespace, xid, lsn, in, err);
 	return true;
 }
 
 bool
-walscope_exclude(
-	WalScope *scope, Oid database, Lsn lsn, ScopeCause cause, ErrInfo *err)
+walscope_copied(
+	WalScope *scope, Oid database, Oid source, Lsn lsn, ErrInfo *err)
 {
-	if (!announce_out(scope, SCOPE_DATABASE, database, lsn, cause, err))
+	const ScopeListener *listener = &scope->listener;
+
+	if (listener->copied != NULL &&
+		!listener->copied(listener->arg, scope, database, source, lsn, err))
 		return false;
 	walscope_set_out(scope, SCOPE_DATABASE, database, lsn);
+	return true;
+}
+
+bool
+walscope_named(WalScope *scope, ScopeKind kind, Oid oid, const char *name,
+	Lsn lsn, ErrInfo *err)
+{
+	const ScopeListener *listener = &scope->listener;
+
+	return listener->named == NULL ||
+		   listener->named(listener->arg, scope, kind, oid, name, lsn, err);
+}
+
+void
+walscope_add_catalog(WalScope *scope, ScopeKind kind, uint32_t relfilenumber)
+{
+	CatalogFiles *files = &scope->catalogs[kind];
+	ScopeKind known;
+
+	if (walscope_catalog_kind(scope, relfilenumber, &known))
+		return;
+	files->relfilenumbers = mem_realloc(
+		files->relfilenumbers, (files->count + 1) * sizeof(uint32_t));
+	files->relfilenumbers[files->count++] = relfilenumber;
+}
+
+bool
+walscope_catalog_kind(
+	const WalScope *scope, uint32_t relfilenumber, ScopeKind *kind)
+{
+	for (int i = 0; i < SCOPE_KIND_COUNT; i++)
+	{
+		const CatalogFiles *files = &scope->catalogs[i];
+
+		/* the latest is the likeliest */
+		for (size_t n = files->count; n > 0; n--)
+		{
+			if (files->relfilenumbers[n - 1] == relfilenumber)
+			{
+				*kind = (ScopeKind) i;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+bool
+walscope_moved(WalScope *scope, ScopeKind kind, uint32_t relfilenumber, Lsn lsn,
+	ErrInfo *err)
+{
+	const ScopeListener *listener = &scope->listener;
+	ScopeKind known;
+
+	if (relfilenumber == 0 ||
+		walscope_catalog_kind(scope, relfilenumber, &known))
+		return true;
+	if (listener->moved != NULL &&
+		!listener->moved(listener->arg, scope, kind, relfilenumber, lsn, err))
+		return false;
+	walscope_add_catalog(scope, kind, relfilenumber);
 	return true;
 }

@@ -35,6 +35,10 @@
 #include "util/errinfo.h"
 #include "util/lsn.h"
 #include "wal/page.h"
+#include "wal/record.h"
+#include "wal/rmgr.h"
+#include "wal/straddle.h"
+#include "wal/tally.h"
 #include "wal/walscope.h"
 
 typedef struct WalFilter WalFilter;
@@ -69,6 +73,32 @@ void filter_free(WalFilter *filter);
 void filter_start(WalFilter *filter, Lsn scan_from, Lsn want);
 
 /*
+ * Begin at want, the start of a segment, in the middle of a record of which it is
+ * known what became of it.  FILTER_LOOKBACK follows if the WAL there does not go
+ * on with that record; then nothing has become ready.
+ */
+void filter_resume(WalFilter *filter, Lsn want, const Straddle *straddle);
+
+/*
+ * Told at the start of each segment behind want, before any byte of it is ready.
+ * straddle is the record that goes on in it; NULL if none does, or it is not known
+ * how to go on with it (a segment switch).  The fates of all records that begin
+ * before boundary are in the tally by then, and of no other.  False, with err,
+ * stops the filter.
+ */
+typedef bool (*FilterBoundary)(
+	void *arg, Lsn boundary, const Straddle *straddle, ErrInfo *err);
+void filter_on_boundary(WalFilter *filter, FilterBoundary boundary, void *arg);
+
+/*
+ * Told of each record that begins at or behind want, when it is complete and has
+ * been decided: by its front, with what it is about.  For tools; may be NULL.
+ */
+typedef void (*FilterTrace)(void *arg, Lsn lsn, const RecordHead *head,
+	const RmgrSubjects *subjects, bool blanked);
+void filter_on_record(WalFilter *filter, FilterTrace trace, void *arg);
+
+/*
  * Use another scope, which becomes the filter's, from the next record on that
  * begins at or behind the want of filter_start.
  */
@@ -90,5 +120,11 @@ const uint8_t *filter_ready(const WalFilter *filter, size_t *n, Lsn *lsn);
 void filter_consume(WalFilter *filter, size_t n);
 
 const FilterStats *filter_stats(const WalFilter *filter);
+
+/*
+ * By database: the records that begin at or behind want and have been decided.  A
+ * record that names two databases counts for both.  The caller may reset it.
+ */
+Tally *filter_tally(WalFilter *filter);
 
 #endif /* WAL_FILTER_H */

@@ -27,21 +27,44 @@ typedef enum ScopeVerdict
 	SCOPE_OUT
 } ScopeVerdict;
 
-/* Why a verdict is reached while WAL is being filtered. */
-typedef enum ScopeCause
-{
-	SCOPE_UNKNOWN_OID, /* first met in the WAL at this LSN: the default applies */
-	SCOPE_FILE_COPY /* copied from what is out, by a record that cannot be replayed */
-} ScopeCause;
-
 typedef struct WalScope WalScope;
 
 /*
- * Told of each OUT verdict that is reached at lsn, before any byte that depends
- * on it leaves.  False, with err, stops the filter.
+ * Who is asked, and told, while WAL is being filtered: each time before any byte
+ * that depends on the answer leaves.  False, with err, stops the filter.  Any of
+ * them may be NULL.
  */
-typedef bool (*ScopeListener)(void *arg, ScopeKind kind, Oid oid, Lsn lsn,
-	ScopeCause cause, ErrInfo *err);
+typedef struct ScopeListener
+{
+	/*
+	 * An object comes into being under this name by the record at lsn: give it a
+	 * verdict.  NULL: it gets none, as if it had no name.
+	 */
+	bool (*named)(void *arg, WalScope *scope, ScopeKind kind, Oid oid,
+		const char *name, Lsn lsn, ErrInfo *err);
+
+	/*
+	 * An OID without a verdict is met in the record at lsn, of transaction xid (0:
+	 * of none): give it one.  NULL, or none given: the default holds.
+	 */
+	bool (*unknown)(void *arg, WalScope *scope, ScopeKind kind, Oid oid,
+		uint32_t xid, Lsn lsn, ErrInfo *err);
+
+	/*
+	 * A database is out from lsn on, as its files are copied there from what is
+	 * out (source); the scope sees to that itself.
+	 */
+	bool (*copied)(void *arg, WalScope *scope, Oid database, Oid source,
+		Lsn lsn, ErrInfo *err);
+
+	/* From lsn on the catalog of a kind lies in another file; as above. */
+	bool (*moved)(void *arg, WalScope *scope, ScopeKind kind,
+		uint32_t relfilenumber, Lsn lsn, ErrInfo *err);
+
+	/* Free arg, which goes with the scope. */
+	void (*free)(void *arg);
+	void *arg;
+} ScopeListener;
 
 /* All is in. */
 WalScope *walscope_new(void);
@@ -58,8 +81,7 @@ void walscope_set(
  * has been sent as it was, and its rest must fit.
  */
 void walscope_set_out(WalScope *scope, ScopeKind kind, Oid oid, Lsn since);
-/* arg was malloc'd; it is freed with the scope. */
-void walscope_listen(WalScope *scope, ScopeListener listener, void *arg);
+void walscope_listen(WalScope *scope, const ScopeListener *listener);
 
 /* The verdict that is on record for an OID, the latest; false if there is none. */
 MUST_CHECK bool walscope_get(
@@ -80,10 +102,28 @@ bool walscope_is_open(const WalScope *scope);
  * names only a database has no tablespace).  *in is set if true is returned.
  */
 MUST_CHECK bool walscope_check(WalScope *scope, Oid database, Oid tablespace,
-	Lsn lsn, bool *in, ErrInfo *err);
+	uint32_t xid, Lsn lsn, bool *in, ErrInfo *err);
 
-/* Put a database out, from lsn on, because of what is seen there. */
-MUST_CHECK bool walscope_exclude(
-	WalScope *scope, Oid database, Lsn lsn, ScopeCause cause, ErrInfo *err);
+/* Put a database out, from lsn on, because its files are copied from source. */
+MUST_CHECK bool walscope_copied(
+	WalScope *scope, Oid database, Oid source, Lsn lsn, ErrInfo *err);
+
+/* An object has come into being by the record at lsn. */
+MUST_CHECK bool walscope_named(WalScope *scope, ScopeKind kind, Oid oid,
+	const char *name, Lsn lsn, ErrInfo *err);
+
+/*
+ * The files that the catalog of a kind lies in, or has lain in: all that are ever
+ * known count, since WAL may be older than what is known.  Those that initdb makes
+ * are known from the start.
+ */
+void walscope_add_catalog(
+	WalScope *scope, ScopeKind kind, uint32_t relfilenumber);
+MUST_CHECK bool walscope_catalog_kind(
+	const WalScope *scope, uint32_t relfilenumber, ScopeKind *kind);
+
+/* As walscope_add_catalog, by the record at lsn. */
+MUST_CHECK bool walscope_moved(WalScope *scope, ScopeKind kind,
+	uint32_t relfilenumber, Lsn lsn, ErrInfo *err);
 
 #endif /* WAL_WALSCOPE_H */

@@ -351,14 +351,13 @@ include_list_is_the_complement(void **state UNUSED)
 }
 
 static bool
-on_verdict(void *arg, ScopeKind kind, Oid oid, Lsn lsn, ScopeCause cause,
+on_copied(void *arg, WalScope *scope UNUSED, Oid database, Oid source, Lsn lsn,
 	ErrInfo *err UNUSED)
 {
 	Lsn *seen = arg;
 
-	assert_int_equal(kind, SCOPE_DATABASE);
-	assert_int_equal(oid, sample_oid(&t.sample, "copied"));
-	assert_int_equal(cause, SCOPE_FILE_COPY);
+	assert_int_equal(database, sample_oid(&t.sample, "copied"));
+	assert_int_equal(source, sample_oid(&t.sample, "out1"));
 	*seen = lsn;
 	return true;
 }
@@ -370,15 +369,15 @@ file_copy_from_out_of_scope_is_out(void **state UNUSED)
 	WalScope *scope = sample_scope(&t.sample, "copied");
 	WalFilter *filter;
 	FilterRun run;
-	Lsn *seen = calloc(1, sizeof(Lsn)); /* becomes the scope's */
+	Lsn seen = InvalidLsn;
 	ScopeVerdict verdict = SCOPE_IN;
 
-	walscope_listen(scope, on_verdict, seen);
+	walscope_listen(scope, &(ScopeListener){.copied = on_copied, .arg = &seen});
 	filter = filter_new(&t.sample.geometry, scope);
 	run = run_filter(filter, t.sample.wal, t.sample.start, t.sample.len,
 		t.sample.start, t.sample.start, 4096);
 	assert_int_equal(run.status, FILTER_OK);
-	assert_true(*seen != InvalidLsn);
+	assert_true(seen != InvalidLsn);
 	assert_true(walscope_get(filter_scope(filter), SCOPE_DATABASE,
 		sample_oid(&t.sample, "copied"), &verdict));
 	assert_int_equal(verdict, SCOPE_OUT);
@@ -387,8 +386,8 @@ file_copy_from_out_of_scope_is_out(void **state UNUSED)
 }
 
 static bool
-on_verdict_fail(void *arg UNUSED, ScopeKind kind UNUSED, Oid oid UNUSED,
-	Lsn lsn UNUSED, ScopeCause cause UNUSED, ErrInfo *err)
+on_copied_fail(void *arg UNUSED, WalScope *scope UNUSED, Oid database UNUSED,
+	Oid source UNUSED, Lsn lsn UNUSED, ErrInfo *err)
 {
 	return errinfo_set(err, SQLSTATE_IO_ERROR, "no journal");
 }
@@ -401,7 +400,7 @@ failing_listener_halts(void **state UNUSED)
 	WalFilter *filter;
 	FilterRun run;
 
-	walscope_listen(scope, on_verdict_fail, NULL);
+	walscope_listen(scope, &(ScopeListener){.copied = on_copied_fail});
 	filter = filter_new(&t.sample.geometry, scope);
 	run = run_filter(filter, t.sample.wal, t.sample.start, t.sample.len,
 		t.sample.start, t.sample.start, 4096);

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "worker/journal.h"
+#include "state/journal.h"
 
 #define SYSID UINT64_C(7312345678901234567)
 

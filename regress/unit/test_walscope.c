@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -23,23 +24,65 @@ typedef struct Told
 	unsigned count;
 	ScopeKind kind;
 	Oid oid;
+	Oid source;      /* of a copy */
+	uint32_t number; /* a transaction, or a file */
 	Lsn lsn;
-	ScopeCause cause;
+	char name[64];
 	bool refuse;
+	bool answer_in; /* an unknown OID, or a name, is in */
 } Told;
 
 static bool
-on_verdict(
-	void *arg, ScopeKind kind, Oid oid, Lsn lsn, ScopeCause cause, ErrInfo *err)
+tell(Told *told, ScopeKind kind, Oid oid, Lsn lsn, ErrInfo *err)
 {
-	Told *told = arg;
-
 	told->count++;
 	told->kind = kind;
 	told->oid = oid;
 	told->lsn = lsn;
-	told->cause = cause;
 	return !told->refuse || errinfo_set(err, SQLSTATE_IO_ERROR, "disk full");
+}
+
+static bool
+on_unknown(void *arg, WalScope *scope, ScopeKind kind, Oid oid, uint32_t xid,
+	Lsn lsn, ErrInfo *err)
+{
+	Told *told = arg;
+
+	told->number = xid;
+	if (told->answer_in)
+		walscope_set(scope, kind, oid, SCOPE_IN);
+	return tell(told, kind, oid, lsn, err);
+}
+
+static bool
+on_named(void *arg, WalScope *scope, ScopeKind kind, Oid oid, const char *name,
+	Lsn lsn, ErrInfo *err)
+{
+	Told *told = arg;
+
+	snprintf(told->name, sizeof(told->name), "%s", name);
+	walscope_set(scope, kind, oid, told->answer_in ? SCOPE_IN : SCOPE_OUT);
+	return tell(told, kind, oid, lsn, err);
+}
+
+static bool
+on_copied(void *arg, WalScope *scope UNUSED, Oid database, Oid source, Lsn lsn,
+	ErrInfo *err)
+{
+	Told *told = arg;
+
+	told->source = source;
+	return tell(told, SCOPE_DATABASE, database, lsn, err);
+}
+
+static bool
+on_moved(void *arg, WalScope *scope UNUSED, ScopeKind kind,
+	uint32_t relfilenumber, Lsn lsn, ErrInfo *err)
+{
+	Told *told = arg;
+
+	told->number = relfilenumber;
+	return tell(told, kind, InvalidOid, lsn, err);
 }
 
 static Told *
@@ -47,7 +90,12 @@ listen_to(WalScope *scope)
 {
 	Told *told = calloc(1, sizeof(Told));
 
-	walscope_listen(scope, on_verdict, told);
+	walscope_listen(scope, &(ScopeListener){.named = on_named,
+							   .unknown = on_unknown,
+							   .copied = on_copied,
+							   .moved = on_moved,
+							   .free = free,
+							   .arg = told});
 	return told;
 }
 
@@ -57,7 +105,8 @@ is_in(WalScope *scope, Oid database, Oid tablespace)
 	ErrInfo err;
 	bool in = false;
 
-	assert_true(walscope_check(scope, database, tablespace, LSN, &in, &err));
+	assert_true(
+		walscope_check(scope, database, tablespace, 77, LSN, &in, &err));
 	return in;
 }
 
@@ -124,34 +173,113 @@ unknown_oids_get_the_default_once(void **state UNUSED)
 {
 	WalScope *scope = walscope_new();
 	Told *told = listen_to(scope);
-	ScopeVerdict verdict = SCOPE_IN;
+	ScopeVerdict verdict = SCOPE_OUT;
 
-	/* in by default: nothing to put on record */
 	assert_true(is_in(scope, 16384, 1663));
-	assert_int_equal(told->count, 0);
-	assert_false(walscope_get(scope, SCOPE_DATABASE, 16384, &verdict));
+	assert_int_equal(told->count, 1);
+	assert_true(walscope_get(scope, SCOPE_DATABASE, 16384, &verdict));
+	assert_int_equal(verdict, SCOPE_IN);
 
-	/* the last answer was by the old default */
 	walscope_set_default(scope, SCOPE_DATABASE, SCOPE_OUT);
 	assert_int_equal(walscope_default(scope, SCOPE_DATABASE), SCOPE_OUT);
-	assert_false(is_in(scope, 16384, 1663));
-	assert_int_equal(told->count, 1);
+	assert_true(is_in(scope, 16384, 1663));
+	assert_false(is_in(scope, 16385, 1663));
+	assert_int_equal(told->count, 2);
 	assert_int_equal(told->kind, SCOPE_DATABASE);
-	assert_int_equal(told->oid, 16384);
+	assert_int_equal(told->oid, 16385);
+	assert_int_equal(told->number, 77);
 	assert_int_equal(told->lsn, LSN);
-	assert_int_equal(told->cause, SCOPE_UNKNOWN_OID);
-	assert_true(walscope_get(scope, SCOPE_DATABASE, 16384, &verdict));
+	assert_true(walscope_get(scope, SCOPE_DATABASE, 16385, &verdict));
 	assert_int_equal(verdict, SCOPE_OUT);
 
 	/* told once; and what was reached stays, whatever the default becomes */
-	assert_false(is_in(scope, 16384, 1663));
 	assert_false(is_in(scope, 16385, 1663));
-	assert_false(is_in(scope, 16384, 1663));
-	assert_int_equal(told->count, 2);
+	assert_false(is_in(scope, 16386, 1663));
+	assert_false(is_in(scope, 16385, 1663));
+	assert_int_equal(told->count, 3);
 	walscope_set_default(scope, SCOPE_DATABASE, SCOPE_IN);
-	assert_false(is_in(scope, 16384, 1663));
-	assert_true(is_in(scope, 16386, 1663));
+	assert_false(is_in(scope, 16385, 1663));
+	assert_true(is_in(scope, 16387, 1663));
 	walscope_free(scope);
+}
+
+static void
+listener_answers_for_unknown_oids(void **state UNUSED)
+{
+	WalScope *scope = walscope_new();
+	Told *told = listen_to(scope);
+
+	walscope_set_default(scope, SCOPE_DATABASE, SCOPE_OUT);
+	told->answer_in = true;
+	assert_true(is_in(scope, 16384, 1663));
+	told->answer_in = false;
+	assert_true(is_in(scope, 16384, 1663));
+	assert_false(is_in(scope, 16385, 1663));
+	walscope_free(scope);
+}
+
+/* A name is the listener's to judge, and takes effect at once. */
+static void
+named_objects_get_a_verdict(void **state UNUSED)
+{
+	WalScope *scope = walscope_new();
+	Told *told = listen_to(scope);
+	ErrInfo err;
+
+	assert_true(is_in(scope, 16384, 1663));
+	assert_true(
+		walscope_named(scope, SCOPE_DATABASE, 16384, "secret", LSN, &err));
+	assert_string_equal(told->name, "secret");
+	assert_false(is_in(scope, 16384, 1663));
+	told->refuse = true;
+	assert_false(
+		walscope_named(scope, SCOPE_TABLESPACE, 16390, "spc", LSN, &err));
+	assert_string_equal(err.message, "disk full");
+	walscope_free(scope);
+
+	scope = walscope_new();
+	assert_true(
+		walscope_named(scope, SCOPE_DATABASE, 16384, "secret", LSN, &err));
+	assert_true(is_in(scope, 16384, 1663));
+	walscope_free(scope);
+}
+
+/* A catalog is known by every file that it ever lay in. */
+static void
+catalogs_move(void **state UNUSED)
+{
+	WalScope *scope = walscope_new();
+	WalScope *other = walscope_new();
+	Told *told = listen_to(scope);
+	ScopeKind kind;
+	ErrInfo err;
+
+	assert_true(walscope_catalog_kind(scope, 1262, &kind));
+	assert_int_equal(kind, SCOPE_DATABASE);
+	assert_true(walscope_catalog_kind(scope, 1213, &kind));
+	assert_int_equal(kind, SCOPE_TABLESPACE);
+	assert_false(walscope_catalog_kind(scope, 16400, &kind));
+	told->refuse = true;
+	assert_false(walscope_moved(scope, SCOPE_DATABASE, 16400, LSN, &err));
+	assert_false(walscope_catalog_kind(scope, 16400, &kind));
+	told->refuse = false;
+	assert_true(walscope_moved(scope, SCOPE_DATABASE, 16400, LSN, &err));
+	assert_int_equal(told->count, 2);
+	assert_int_equal(told->number, 16400);
+	/* what is known, or is nothing, is no news */
+	assert_true(walscope_moved(scope, SCOPE_DATABASE, 16400, LSN, &err));
+	assert_true(walscope_moved(scope, SCOPE_TABLESPACE, 0, LSN, &err));
+	assert_int_equal(told->count, 2);
+	assert_true(walscope_catalog_kind(scope, 1262, &kind));
+	assert_true(walscope_catalog_kind(scope, 16400, &kind));
+	assert_int_equal(kind, SCOPE_DATABASE);
+
+	walscope_add_catalog(other, SCOPE_TABLESPACE, 16500);
+	walscope_narrow(scope, other);
+	assert_true(walscope_catalog_kind(scope, 16500, &kind));
+	assert_int_equal(kind, SCOPE_TABLESPACE);
+	walscope_free(scope);
+	walscope_free(other);
 }
 
 static void
@@ -165,16 +293,16 @@ listener_has_the_last_word(void **state UNUSED)
 
 	walscope_set_default(scope, SCOPE_TABLESPACE, SCOPE_OUT);
 	told->refuse = true;
-	assert_false(walscope_check(scope, 16384, 16390, LSN, &in, &err));
+	assert_false(walscope_check(scope, 16384, 16390, 0, LSN, &in, &err));
 	assert_string_equal(err.message, "disk full");
 	assert_false(walscope_get(scope, SCOPE_TABLESPACE, 16390, &verdict));
-	assert_false(walscope_exclude(scope, 16384, LSN, SCOPE_FILE_COPY, &err));
+	assert_false(walscope_copied(scope, 16384, 16385, LSN, &err));
 	assert_false(walscope_get(scope, SCOPE_DATABASE, 16384, &verdict));
 	/* it is asked again */
 	told->refuse = false;
-	assert_true(walscope_check(scope, 16384, 16390, LSN, &in, &err));
+	assert_true(walscope_check(scope, 16384, 16390, 0, LSN, &in, &err));
 	assert_false(in);
-	assert_int_equal(told->count, 3);
+	assert_int_equal(told->count, 4);
 	walscope_free(scope);
 }
 
@@ -186,10 +314,10 @@ exclude_overrides_the_last_answer(void **state UNUSED)
 	ErrInfo err;
 
 	assert_true(is_in(scope, 16384, 1663));
-	assert_true(walscope_exclude(scope, 16384, LSN, SCOPE_FILE_COPY, &err));
+	assert_true(walscope_copied(scope, 16384, 16385, LSN, &err));
 	assert_false(is_in(scope, 16384, 1663));
-	assert_int_equal(told->count, 1);
-	assert_int_equal(told->cause, SCOPE_FILE_COPY);
+	assert_int_equal(told->count, 2);
+	assert_int_equal(told->source, 16385);
 	walscope_free(scope);
 }
 
@@ -199,7 +327,7 @@ is_in_at(WalScope *scope, Oid database, Lsn lsn)
 	ErrInfo err;
 	bool in = false;
 
-	assert_true(walscope_check(scope, database, 1663, lsn, &in, &err));
+	assert_true(walscope_check(scope, database, 1663, 0, lsn, &in, &err));
 	return in;
 }
 
@@ -229,7 +357,7 @@ out_may_begin_somewhere(void **state UNUSED)
 	assert_false(is_in_at(scope, 16385, 700));
 
 	/* a copy is out from its record on */
-	assert_true(walscope_exclude(scope, 16386, 2000, SCOPE_FILE_COPY, &err));
+	assert_true(walscope_copied(scope, 16386, 16385, 2000, &err));
 	assert_true(is_in_at(scope, 16386, 1999));
 	assert_false(is_in_at(scope, 16386, 2000));
 
@@ -313,6 +441,9 @@ main(void)
 		cmocka_unit_test(both_have_to_be_in),
 		cmocka_unit_test(some_cannot_be_put_out),
 		cmocka_unit_test(unknown_oids_get_the_default_once),
+		cmocka_unit_test(listener_answers_for_unknown_oids),
+		cmocka_unit_test(named_objects_get_a_verdict),
+		cmocka_unit_test(catalogs_move),
 		cmocka_unit_test(listener_has_the_last_word),
 		cmocka_unit_test(exclude_overrides_the_last_answer),
 		cmocka_unit_test(out_may_begin_somewhere),

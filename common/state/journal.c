@@ -18,7 +18,7 @@
 #include "util/mem.h"
 #include "util/monotime.h"
 #include "wal/crc32c.h"
-#include "worker/journal.h"
+#include "state/journal.h"
 
 #define FORMAT_VERSION 1
 #define LOCK_WAIT_MS 5000

@@ -20,8 +20,8 @@
  * appending.  A line that was not written to its end is cut off; damage anywhere
  * else is an error, since a decision may have been lost.
  */
-#ifndef WORKER_JOURNAL_H
-#define WORKER_JOURNAL_H
+#ifndef STATE_JOURNAL_H
+#define STATE_JOURNAL_H
 
 #include "base.h"
 
@@ -62,4 +62,4 @@ MUST_CHECK bool journal_commit(Journal *j, ErrInfo *err);
 /* Unlock and close.  What was not committed is forgotten. */
 void journal_close(Journal *j);
 
-#endif /* WORKER_JOURNAL_H */
+#endif /* STATE_JOURNAL_H */

@@ -1,0 +1,108 @@
+/*
+ * ledger.h
+ *		What one standby has been given under a rule with a filter: for an
+ *		auditor, and for itself, when it goes on in the middle of a record.
+ *
+ * state_directory/ledger/RULE/USER@APPLICATION_NAME, in which %XX stands for what
+ * is not a letter, digit, '_', '.' or '-'.  Append-only text, a CRC-32C in front of
+ * each line (see linefile.h); SESSION tells the lines of one stream from those of
+ * another that used the same name at the same time:
+ *
+ *		walbouncer-ledger 1 SYSTEM-IDENTIFIER
+ *		begin SESSION LSN TLI DIGEST TIME		from here on, by this filter
+ *		range SESSION FROM TO DB:KR:KB:BR:BB ...	records that begin in FROM..TO
+ *		straddle SESSION BOUNDARY TLI RECORD TOTAL XID PREV kept|blanked
+ *		end SESSION LSN TIME
+ *		rescope TIME				the standby was rebuilt
+ *
+ * DB is a database's OID, 0 for what belongs to none; KR, KB, BR, BB are records
+ * kept, their bytes, records blanked, their bytes.  "begin" is durable before the
+ * first byte is sent; "range" and "straddle" before the first byte of the segment
+ * that follows.  A session without "end" was cut off: less than a segment more than
+ * its last range was sent, by the filter that its last "begin" names; the standby
+ * asks for that segment again.
+ */
+#ifndef STATE_LEDGER_H
+#define STATE_LEDGER_H
+
+#include "base.h"
+
+#include "util/errinfo.h"
+#include "util/lsn.h"
+#include "wal/straddle.h"
+#include "wal/tally.h"
+
+typedef struct Ledger Ledger;
+
+/* The standby, and what the ledger lies under. */
+typedef struct LedgerKey
+{
+	const char *state_directory;
+	const char *rule;
+	const char *user;
+	const char *application_name; /* may be "" */
+	uint64_t system_identifier;
+} LedgerKey;
+
+/* Open it, making it if there is none; NULL, with err, on failure. */
+MUST_CHECK Ledger *ledger_open(const LedgerKey *key, ErrInfo *err);
+/* Without a word: ledger_end comes before this, unless the stream failed. */
+void ledger_close(Ledger *ledger);
+
+/*
+ * What is on record of the record that goes on at boundary, the start of a segment,
+ * in a page of timeline tli; the latest, and not from before a rescope.
+ */
+MUST_CHECK bool ledger_find_straddle(
+	Ledger *ledger, Lsn boundary, TimeLineId tli, Straddle *straddle);
+
+/* The stream begins at lsn, or goes on from there by another filter.  Durable. */
+MUST_CHECK bool ledger_begin(
+	Ledger *ledger, Lsn lsn, TimeLineId tli, uint64_t digest, ErrInfo *err);
+
+/*
+ * Up to "to", the start of a segment or the end of what was sent, these records
+ * have been given since the last call; straddle may be NULL.  Durable.
+ */
+MUST_CHECK bool ledger_range(Ledger *ledger, Lsn to, const Tally *tally,
+	const Straddle *straddle, ErrInfo *err);
+
+/* The stream has ended in good order. */
+MUST_CHECK bool ledger_end(Ledger *ledger, Lsn lsn, ErrInfo *err);
+
+/* Mark all ledgers of a rule: its standbys were rebuilt. */
+MUST_CHECK bool ledger_forget(
+	const char *state_directory, const char *rule, ErrInfo *err);
+
+/* ---- reading, for tools ---- */
+
+typedef enum LedgerLineKind
+{
+	LEDGER_BEGIN,
+	LEDGER_RANGE,
+	LEDGER_STRADDLE,
+	LEDGER_END,
+	LEDGER_RESCOPE
+} LedgerLineKind;
+
+typedef struct LedgerLine
+{
+	LedgerLineKind kind;
+	char session[40];
+	Lsn from;
+	Lsn to; /* for others than ranges the same as from */
+	TimeLineId tli;
+	uint64_t digest;
+	char time[32];     /* as PostgreSQL prints it, UTC */
+	Tally tally;       /* LEDGER_RANGE; the reader's, good for the call */
+	Straddle straddle; /* LEDGER_STRADDLE */
+} LedgerLine;
+
+/* Called for each line; false stops the reading without error. */
+typedef bool (*LedgerVisitor)(void *arg, const LedgerLine *line);
+
+/* Read a ledger file.  A torn last line is ignored; other damage is an error. */
+MUST_CHECK bool ledger_read(const char *path, uint64_t *system_identifier,
+	LedgerVisitor visit, void *arg, ErrInfo *err);
+
+#endif /* STATE_LEDGER_H */
