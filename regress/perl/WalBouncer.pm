@@ -9,6 +9,19 @@
 #	my $standby = $wb->add_standby('a');		# named as its rule
 #	wait_for_replay($primary, $standby);
 #
+# A node is of the major of pg_config unless new_primary is told another one; its
+# standbys and its client programs are of the same.  What a run has is majors():
+#
+#	foreach my $major (majors())
+#	{
+#		my $primary = new_primary("primary$major", major => $major);
+#		...
+#	}
+#
+# Environment: WB_PG_MAJORS="13=/path/bin 17=/path/bin" names where other majors
+# than that of pg_config are, WB_REQUIRE_MAJORS="13 15 17" those that must not be
+# missing.
+#
 # Everything that is started here is stopped at the end of the test.  Directories
 # and logs lie under TESTDIR/tmp_check and stay there when a test fails.
 
@@ -18,7 +31,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
-use File::Basename qw(basename);
+use File::Basename qw(basename dirname);
 use File::Path qw(rmtree);
 use POSIX qw(:sys_wait_h);
 use Test::More;
@@ -29,6 +42,9 @@ use PostgreSQL::Test::Utils;
 use PgWire;
 
 our @EXPORT = qw(
+  majors
+  bindir
+  pg_program
   new_primary
   poll_until
   wait_for_replay
@@ -56,25 +72,99 @@ $SIG{$_} = sub { exit 1 }
 my @all;		# every walbouncer of this test
 my @spawned;	# other background processes
 
+# -- PostgreSQL majors -------------------------------------------------------
+
+my %bindir;		# by major
+my $own_major;	# that of pg_config
+
+# xlog_internal.h, XLOG_PAGE_MAGIC
+my %major_of_magic = (
+	0xD106 => 13,
+	0xD10D => 14,
+	0xD110 => 15,
+	0xD113 => 16,
+	0xD116 => 17,
+	0xD118 => 18);
+
+# make check has put the directory of pg_config into PATH.
+sub _find_majors
+{
+	return if %bindir;
+
+	my $version = `pg_config --version` // '';
+	($own_major) = $version =~ /^PostgreSQL (\d+)/
+	  or BAIL_OUT("pg_config does not tell its version: $version");
+	foreach (split ' ', $ENV{WB_PG_MAJORS} // '')
+	{
+		my ($major, $dir) = /^(\d+)=(.+)$/
+		  or BAIL_OUT("WB_PG_MAJORS: \"$_\" is not MAJOR=DIRECTORY");
+		-x "$dir/postgres" or BAIL_OUT("WB_PG_MAJORS: there is no \"$dir/postgres\"");
+		$bindir{$major} = $dir;
+	}
+	chomp($bindir{$own_major} = `pg_config --bindir`);
+	# a test that skips what it was to test would pass
+	foreach (split ' ', $ENV{WB_REQUIRE_MAJORS} // '')
+	{
+		BAIL_OUT("PostgreSQL $_ is required, but not in WB_PG_MAJORS")
+		  unless $bindir{$_};
+	}
+	return;
+}
+
+# The majors that this run can start, in order.
+sub majors
+{
+	_find_majors();
+	return sort { $a <=> $b } keys %bindir;
+}
+
+# Where the programs of a major are.
+sub bindir
+{
+	my $major = shift;
+
+	_find_majors();
+	return $bindir{$major} // BAIL_OUT("PostgreSQL $major is not in WB_PG_MAJORS");
+}
+
+# The path of a program of the major, or of the major that a node (or what stands
+# for one, a conninfo string) is of.  A bare name would be looked up once by
+# IPC::Run, and found again whatever the PATH is by then.
+sub pg_program
+{
+	my ($of, $program) = @_;
+
+	_find_majors();
+	my $major = ref $of ? $of->pg_version->major
+	  : ($of // '') =~ /^\d+$/ ? $of
+	  : $own_major;
+	return bindir($major) . "/$program";
+}
+
 # -- what runs beside walbouncer ---------------------------------------------
 
 # A node; what a failed run of this test has left in its place goes.
 sub _new_node
 {
-	my $name = shift;
+	my ($name, $major) = @_;
 	my $test = basename($0);
+	my @params;
 	$test =~ s/\.[^.]+$//;
 
+	_find_majors();
+	push @params, install_path => dirname(bindir($major))
+	  if defined $major && $major != $own_major;
 	rmtree("$PostgreSQL::Test::Utils::tmp_check/t_${test}_${name}_data");
 	unlink _log_path($name);
-	return PostgreSQL::Test::Cluster->new($name);
+	return PostgreSQL::Test::Cluster->new($name, @params);
 }
 
 # A primary that keeps all its WAL, with room for many standbys.
+# major: of PostgreSQL; initdb: options; conf: lines; no_start
 sub new_primary
 {
 	my ($name, %params) = @_;
-	my $node = _new_node($name);
+	my $node = _new_node($name, $params{major});
 
 	$node->init(
 		allows_streaming => 1,
@@ -134,7 +224,7 @@ sub dump_text
 	my ($node, $db, @options) = @_;
 	my ($out, $err) = ('', '');
 
-	IPC::Run::run([ 'pg_dump', '-d', $node->connstr($db), @options ],
+	IPC::Run::run([ pg_program($node, 'pg_dump'), '-d', $node->connstr($db), @options ],
 		'>', \$out, '2>', \$err)
 	  or diag('pg_dump of ' . $node->name . ": $err");
 	$out =~ s/^\\(?:un)?restrict .*\n//mg;	# a random token
@@ -191,14 +281,27 @@ sub grep_files
 	return join(' ', sort split /\n/, $out);
 }
 
+# The major that has written a segment: the magic of its first page.
+sub _segment_major
+{
+	my $file = shift;
+	my $bytes;
+
+	open my $fh, '<:raw', $file or die "could not open \"$file\": $!";
+	read($fh, $bytes, 2) == 2 or die "could not read \"$file\"";
+	close $fh;
+	return $major_of_magic{ unpack('S', $bytes) } // die "\"$file\" is not WAL";
+}
+
 # One line a record, from two segments and what lies between them; dies if
-# pg_waldump finds anything wrong.
+# pg_waldump, that of the major that has written them, finds anything wrong.
 sub waldump
 {
 	my ($dir, $first, $last, @options) = @_;
 	my ($out, $err) = ('', '');
+	my $major = _segment_major("$dir/$first");
 
-	IPC::Run::run([ 'pg_waldump', '-p', $dir, @options, $first, $last ],
+	IPC::Run::run([ pg_program($major, 'pg_waldump'), '-p', $dir, @options, $first, $last ],
 		'>', \$out, '2>', \$err)
 	  or die "pg_waldump -p $dir $first $last: $err";
 	return grep { /^rmgr:/ } split /\n/, $out;
@@ -318,7 +421,7 @@ sub pgbench_start
 {
 	my ($node, $db, @options) = @_;
 
-	return spawn(_log_path('pgbench'), 'pgbench', '-n', @options, '-d',
+	return spawn(_log_path('pgbench'), pg_program($node, 'pgbench'), '-n', @options, '-d',
 		$node->connstr($db));
 }
 
@@ -696,7 +799,7 @@ sub add_standby
 	my ($self, $name, %params) = @_;
 	my $primary = $params{primary} // $self->{upstream};
 	my $rule = $self->_rule($params{rule} // $name);
-	my $standby = _new_node($name);
+	my $standby = _new_node($name, $primary->pg_version->major);
 	my $data = $standby->data_dir;
 	my $user = $params{user} // $rule->{user} // $name;
 	my $app = $params{application_name} // $rule->{application_name} // $name;
@@ -717,7 +820,7 @@ sub add_standby
 		$db{$datname} = $oid;
 	}
 
-	system_or_bail('pg_basebackup', '-D', $data, '-h', $primary->host, '-p',
+	system_or_bail(pg_program($primary, 'pg_basebackup'), '-D', $data, '-h', $primary->host, '-p',
 		$primary->port, '-X', 'none', '--checkpoint', 'fast', '--no-sync', @map);
 	foreach my $oid (map { $spc{$_} } _excluded($rule, 'tablespaces', keys %spc))
 	{
@@ -741,7 +844,8 @@ END
 }
 
 # pg_receivewal in the background; it ends when its connection is lost unless
-# loop is set.  socket: over walbouncer's Unix-domain socket.
+# loop is set.  It is that of the upstream's major.  socket: over walbouncer's
+# Unix-domain socket.
 sub receive
 {
 	my ($self, $name, %params) = @_;
@@ -758,7 +862,7 @@ sub receive
 	unlink $rx->{log};
 	append_to_file($rx->{log}, '');
 	$connstr =~ s/^host=\S+/host=$self->{socket_dir}/ if $params{socket};
-	$rx->{pid} = spawn($rx->{log}, 'pg_receivewal', '-d', $connstr, '-D',
+	$rx->{pid} = spawn($rx->{log}, pg_program($self->{upstream}, 'pg_receivewal'), '-d', $connstr, '-D',
 		$rx->{dir}, '--no-sync', '-v', $params{loop} ? () : '-n');
 	poll_until { slurp_file($rx->{log}) =~ /starting log streaming/ || !$rx->alive };
 	return $rx;
