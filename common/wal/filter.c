@@ -42,6 +42,20 @@ struct WalFilter
 	Lsn want; /* bytes before it are not for sending */
 
 	/*
+	 * The scan began in the middle of this record: resuming until its end.  trusted
+	 * says that the WAL does go on with it, and that we need not look back.
+	 */
+	Straddle resumed;
+	bool resuming;
+	bool trusted;
+
+	FilterBoundary boundary;
+	void *boundary_arg;
+	Lsn boundary_due; /* a segment that nobody has been told of; or InvalidLsn */
+	FilterTrace trace;
+	void *trace_arg;
+
+	/*
 	 * The bytes from base_lsn on.  0 <= ready <= scanned <= len <= cap; scanned
 	 * is where the scanner stands, ready is where sending may go on to.
 	 */
@@ -58,6 +72,8 @@ struct WalFilter
 	uint32_t crc;                /* of its bytes behind the header */
 	uint8_t front[WAL_HEAD_MAX]; /* its first bytes, until it is decided */
 	uint32_t front_len;
+	RecordHead head;       /* what they say, once it is decided */
+	RmgrSubjects subjects; /* what it is about */
 
 	Lsn last_record; /* the last complete record; InvalidLsn before the first */
 
@@ -66,6 +82,7 @@ struct WalFilter
 	ErrInfo err;
 
 	FilterStats stats;
+	Tally tally;
 };
 
 WalFilter *
@@ -85,6 +102,7 @@ filter_free(WalFilter *filter)
 		return;
 	walscope_free(filter->scope);
 	walscope_free(filter->next_scope);
+	tally_clear(&filter->tally);
 	free(filter->buf);
 	free(filter);
 }
@@ -103,6 +121,36 @@ filter_start(WalFilter *f, Lsn scan_from, Lsn want)
 	f->front_len = 0;
 	f->last_record = InvalidLsn;
 	f->status = FILTER_OK;
+	f->resuming = f->trusted = false;
+	f->boundary_due = InvalidLsn;
+}
+
+void
+filter_resume(WalFilter *f, Lsn want, const Straddle *straddle)
+{
+	filter_start(f, want, want);
+	f->resumed = *straddle;
+	f->resuming = true;
+}
+
+void
+filter_on_boundary(WalFilter *f, FilterBoundary boundary, void *arg)
+{
+	f->boundary = boundary;
+	f->boundary_arg = arg;
+}
+
+void
+filter_on_record(WalFilter *f, FilterTrace trace, void *arg)
+{
+	f->trace = trace;
+	f->trace_arg = arg;
+}
+
+Tally *
+filter_tally(WalFilter *f)
+{
+	return &f->tally;
 }
 
 void
@@ -229,9 +277,10 @@ blank_record(WalFilter *f, ErrInfo *err)
  * content is nowhere else in the WAL: the copy is out from here on.
  */
 static bool
-count_in_scope(WalFilter *f, const RmgrSubjects *subjects, uint32_t xid,
-	unsigned *in_scope, ErrInfo *err)
+count_in_scope(WalFilter *f, unsigned *in_scope, ErrInfo *err)
 {
+	const RmgrSubjects *subjects = &f->subjects;
+	uint32_t xid = f->head.xid;
 	bool in;
 
 	*in_scope = 0;
@@ -254,16 +303,73 @@ count_in_scope(WalFilter *f, const RmgrSubjects *subjects, uint32_t xid,
 		subjects->source.database, f->record_lsn, err);
 }
 
+/* Once for each database that the record names; for none if it names none. */
+static void
+tally_record(WalFilter *f, bool blanked)
+{
+	const RmgrSubjects *subjects = &f->subjects;
+
+	if (f->record_lsn < f->want)
+		return;
+	if (subjects->count == 0)
+		tally_add(&f->tally, InvalidOid, f->head.total, blanked);
+	for (unsigned i = 0; i < subjects->count; i++)
+	{
+		unsigned before = 0;
+
+		while (before < i &&
+			   subjects->items[before].database != subjects->items[i].database)
+			before++;
+		if (before == i)
+			tally_add(
+				&f->tally, subjects->items[i].database, f->head.total, blanked);
+	}
+}
+
+/*
+ * A segment has begun, and what becomes of the record that goes on in it is
+ * known: of the one under way, or of the one that was resumed, or there is none.
+ */
+static FilterStatus
+tell_boundary(WalFilter *f, bool under_way, ErrInfo *err)
+{
+	Lsn boundary = f->boundary_due;
+	Straddle straddle = f->resumed;
+	bool straddles = f->resuming;
+
+	f->boundary_due = InvalidLsn;
+	if (f->boundary == NULL)
+		return FILTER_OK;
+	if (under_way)
+	{
+		/* what follows a switch is not told by the length of its record */
+		straddles = f->head.rmid != RM_XLOG ||
+					(f->head.info & WAL_INFO_RMGR_MASK) != XLOG_OP_SWITCH;
+		straddle = (Straddle){
+			.record = f->record_lsn,
+			.total = f->head.total,
+			.xid = f->head.xid,
+			.prev = f->head.prev,
+			.blanked = f->fate == FATE_BLANK,
+		};
+	}
+	straddle.boundary = boundary;
+	straddle.tli = f->scanner.tli;
+	return f->boundary(
+			   f->boundary_arg, boundary, straddles ? &straddle : NULL, err)
+			   ? FILTER_OK
+			   : FILTER_HALT;
+}
+
 /* Try to decide the record under way by the bytes of it that are here. */
 static FilterStatus
 decide(WalFilter *f, ErrInfo *err)
 {
-	RecordHead head;
-	RmgrSubjects subjects;
+	FilterStatus status = FILTER_OK;
 	unsigned in_scope;
 
-	switch (record_decode(
-		f->front, f->front_len, f->record_lsn, f->scanner.version, &head, err))
+	switch (record_decode(f->front, f->front_len, f->record_lsn,
+		f->scanner.version, &f->head, err))
 	{
 		case RECORD_MORE:
 			return FILTER_OK;
@@ -272,34 +378,41 @@ decide(WalFilter *f, ErrInfo *err)
 		case RECORD_OK:
 			break;
 	}
-	if (f->last_record != InvalidLsn && head.prev != f->last_record)
+	if (f->last_record != InvalidLsn && f->head.prev != f->last_record)
 	{
 		errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
 			"WAL record at " LSN_FORMAT " has incorrect prev-link " LSN_FORMAT
 			", expected " LSN_FORMAT,
-			LSN_ARGS(f->record_lsn), LSN_ARGS(head.prev),
+			LSN_ARGS(f->record_lsn), LSN_ARGS(f->head.prev),
 			LSN_ARGS(f->last_record));
 		return FILTER_HALT;
 	}
 	if (!rmgr_subjects(
-			&head, f->record_lsn, f->scanner.version, &subjects, err) ||
-		!count_in_scope(f, &subjects, head.xid, &in_scope, err))
+			&f->head, f->record_lsn, f->scanner.version, &f->subjects, err) ||
+		!count_in_scope(f, &in_scope, err))
 		return FILTER_HALT;
-	if (subjects.count > 0 && in_scope == 0)
+	if (f->subjects.count > 0 && in_scope == 0)
 	{
 		f->stats.blanked_records++;
-		f->stats.blanked_bytes += head.total;
-		return blank_record(f, err);
+		f->stats.blanked_bytes += f->head.total;
+		status = blank_record(f, err);
 	}
-	if (in_scope < subjects.count)
+	else
 	{
-		f->stats.mixed_records++;
-		f->stats.mixed_lsn = f->record_lsn;
+		if (in_scope < f->subjects.count)
+		{
+			f->stats.mixed_records++;
+			f->stats.mixed_lsn = f->record_lsn;
+		}
+		f->stats.kept_records++;
+		f->stats.kept_bytes += f->head.total;
+		f->fate = FATE_KEEP;
 	}
-	f->stats.kept_records++;
-	f->stats.kept_bytes += head.total;
-	f->fate = FATE_KEEP;
-	return FILTER_OK;
+	if (status != FILTER_OK)
+		return status;
+	tally_record(f, f->fate == FATE_BLANK);
+	return f->boundary_due != InvalidLsn ? tell_boundary(f, true, err)
+										 : FILTER_OK;
 }
 
 static void
@@ -333,6 +446,9 @@ end_record(WalFilter *f, ErrInfo *err)
 		return FILTER_HALT;
 	}
 	f->last_record = f->record_lsn;
+	if (f->trace != NULL && f->record_lsn >= f->want)
+		f->trace(f->trace_arg, f->record_lsn, &f->head, &f->subjects,
+			f->fate == FATE_BLANK);
 	return FILTER_OK;
 }
 
@@ -395,17 +511,83 @@ abandon_record(WalFilter *f, ErrInfo *err)
 	return status;
 }
 
+/* Does the WAL go on with the record that we are to resume? */
+static FilterStatus
+check_resumed(WalFilter *f)
+{
+	const Scanner *s = &f->scanner;
+
+	if (s->tail_left == 0 || s->tail_left >= f->resumed.total ||
+		s->tli != f->resumed.tli)
+		return FILTER_LOOKBACK;
+	f->trusted = true;
+	return FILTER_OK;
+}
+
+/* A piece of a page's header has been scanned, with is_last its last one. */
+static FilterStatus
+push_page_header(WalFilter *f, const ScanPiece *piece, ErrInfo *err)
+{
+	const Scanner *s = &f->scanner;
+	Lsn page = lsn_floor(piece->lsn, s->geometry.block_size);
+	FilterStatus status = FILTER_OK;
+
+	if (piece->abandoned)
+	{
+		f->resuming = false;
+		status = abandon_record(f, err);
+	}
+	if (status != FILTER_OK || !piece->is_last)
+		return status;
+	if (f->resuming && !f->trusted)
+		return check_resumed(f);
+	if (page > f->want && page % s->geometry.segment_size == 0)
+	{
+		f->boundary_due = page;
+		if (s->record_have == 0 || f->fate != FATE_UNDECIDED)
+			return tell_boundary(f, s->record_have > 0, err);
+	}
+	return FILTER_OK;
+}
+
+/* The rest of a record that began before the scan did. */
+static FilterStatus
+push_tail(WalFilter *f, uint8_t *data, const ScanPiece *piece)
+{
+	uint32_t left = f->scanner.tail_left; /* behind this piece */
+	uint8_t prefix[NOOP_PREFIX_MAX];
+	size_t prefix_len;
+	size_t offset;
+
+	/* Nobody knows what this is: it may be looked past, never sent. */
+	if (!f->resuming)
+		return piece->lsn + piece->len > f->want ? FILTER_LOOKBACK : FILTER_OK;
+	offset = f->resumed.total - left - piece->len;
+	if (f->resumed.blanked)
+	{
+		prefix_len = noop_encode(
+			prefix, f->resumed.total, f->resumed.xid, f->resumed.prev);
+		memset(data, 0, piece->len);
+		if (offset < prefix_len)
+			memcpy(data, prefix + offset, Min(prefix_len - offset, piece->len));
+	}
+	if (left == 0)
+	{
+		f->last_record = f->resumed.record;
+		f->resuming = false;
+	}
+	return FILTER_OK;
+}
+
 static FilterStatus
 push_piece(WalFilter *f, uint8_t *data, const ScanPiece *piece, ErrInfo *err)
 {
 	switch (piece->kind)
 	{
 		case SCAN_PAGE_HEADER:
-			return piece->abandoned ? abandon_record(f, err) : FILTER_OK;
+			return push_page_header(f, piece, err);
 		case SCAN_TAIL:
-			/* Nobody knows what this is: it may be looked past, never sent. */
-			return piece->lsn + piece->len > f->want ? FILTER_LOOKBACK
-													 : FILTER_OK;
+			return push_tail(f, data, piece);
 		case SCAN_FILL:
 			memset(data, 0, piece->len); /* as it is, or it hides something */
 			return FILTER_OK;
@@ -444,7 +626,7 @@ update_ready(WalFilter *f)
 	bool open = s->record_have > 0 &&
 				(f->fate == FATE_UNDECIDED || s->record_total <= HOLD_MAX);
 
-	if (!s->seen_record && s->record_total == 0)
+	if (!f->trusted && !s->seen_record && s->record_total == 0)
 	{
 		/* It may still be that we have to start earlier: nothing has left then. */
 		f->ready = f->base_lsn < f->want
@@ -455,12 +637,13 @@ update_ready(WalFilter *f)
 		f->ready = (size_t) (Max(f->record_lsn, f->base_lsn) - f->base_lsn);
 	else
 		f->ready = f->scanned;
-	if (s->record_have > 0 && f->ready == f->scanned)
+	if ((s->record_have > 0 || f->resuming) && f->ready == f->scanned)
 	{
 		/* In the middle of a long one: to the end of a page. */
 		Lsn page = lsn_floor(f->base_lsn + f->ready, s->geometry.block_size);
 
-		page = Max(page, f->record_lsn);
+		if (s->record_have > 0)
+			page = Max(page, f->record_lsn);
 		f->ready = page > f->base_lsn ? (size_t) (page - f->base_lsn) : 0;
 	}
 	hold_page_header(f);
@@ -492,6 +675,15 @@ step(WalFilter *f, ErrInfo *err)
 			break;
 		case SCAN_BLIND:
 			status = FILTER_LOOKBACK;
+			if (f->trusted)
+			{
+				/* Too late to look back: the rest of the record may have left. */
+				errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+					"WAL at " LSN_FORMAT
+					" does not go on behind the record at " LSN_FORMAT,
+					LSN_ARGS(f->scanner.lsn), LSN_ARGS(f->resumed.record));
+				status = FILTER_HALT;
+			}
 			break;
 		case SCAN_BAD:
 			status = FILTER_HALT;

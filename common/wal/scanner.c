@@ -69,6 +69,7 @@ accept_page_header(Scanner *s, Lsn page_lsn, ScanPiece *piece, ErrInfo *err)
 		return SCAN_BAD;
 	}
 	s->version = header.version;
+	s->tli = header.tli;
 	if (!s->synced)
 	{
 		s->synced = true;
@@ -112,6 +113,7 @@ next_page_header(
 	if (s->page_header_have == size)
 	{
 		s->page_header_have = 0;
+		piece->is_last = true;
 		status = accept_page_header(s, page_lsn, piece, err);
 	}
 	return status;

@@ -28,7 +28,8 @@ typedef struct ScanPiece
 	Lsn lsn;
 	size_t len;
 	uint32_t offset; /* SCAN_RECORD: of the piece in its record */
-	bool is_last;    /* SCAN_RECORD: the record ends with this piece */
+	/* SCAN_RECORD, SCAN_PAGE_HEADER: the record, the header ends with this piece */
+	bool is_last;
 	bool
 		abandoned; /* SCAN_PAGE_HEADER, its last piece: the record in progress ends here, unfinished */
 } ScanPiece;
@@ -46,6 +47,7 @@ typedef struct Scanner
 	WalGeometry geometry;
 	Lsn lsn;                   /* of the next byte */
 	const WalVersion *version; /* NULL until the first page header */
+	TimeLineId tli;            /* of the last page header */
 	bool synced;               /* a page header has been seen */
 	bool seen_record;          /* a record has been seen from start to end */
 
