@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034
 # contrib/lib.sh
-#	What contrib/demo and regress/run share: packages, the work directory, the
-#	copy of the checkout, the unprivileged user, and leaving nothing behind.
+#	What contrib/demo, contrib/pgmajors and regress/run share: packages, the work
+#	directory, the copy of the checkout, the unprivileged user, and leaving nothing
+#	behind.
 #	Sourced by bash; sets no trap.
 #
 # The caller sets TOP (the checkout) before it sources this.
@@ -14,6 +15,8 @@ STARTED=$SECONDS
 # What a build needs, and what running a PostgreSQL beside it needs.
 BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkg-config libpq-dev libconfig-dev libssl-dev libevent-dev"
 SERVER_PACKAGES="postgresql-$PG_MAJOR postgresql-client-$PG_MAJOR"
+# What contrib/pgmajors needs; tzdata is for the servers that it brings.
+MAJORS_PACKAGES="patchelf tzdata debian-archive-keyring util-linux xz-utils"
 
 say()
 {
