@@ -16,7 +16,7 @@
  * passed, as PostgreSQL gives no way to tell.
  *
  * Sources: the rmgr descriptions of access/rmgrdesc, and every XLogInsert call
- * site without a registered buffer, PostgreSQL 15.
+ * site without a registered buffer, PostgreSQL 13 to 18.
  */
 #include "base.h"
 
@@ -69,33 +69,37 @@ typedef struct RmgrLayout
 	uint8_t info;
 	int8_t database; /* offsets of 4-byte OIDs */
 	int8_t tablespace;
-	bool pass; /* names something, but must not be withheld */
+	bool pass;         /* names something, but must not be withheld */
+	int8_t last_major; /* that writes it so; 0: all */
 } RmgrLayout;
 
 /* catalog/storage_xlog.h, commands/tablespace.h, utils/relmapper.h,
  * access/heapam_xlog.h (the bit 0x80 is XLOG_HEAP_INIT_PAGE), access/nbtxlog.h,
  * access/gistxlog.h, replication/message.h */
 static const RmgrLayout layouts[] = {
-	/* rmid, mask, info, database, tablespace, pass */
-	{RM_SMGR, 0xf0, 0x10, 4, 0, false},      /* CREATE */
-	{RM_SMGR, 0xf0, 0x20, 8, 4, false},      /* TRUNCATE */
-	{RM_TBLSPC, 0xf0, 0x00, NONE, 0, false}, /* CREATE */
-	{RM_TBLSPC, 0xf0, 0x10, NONE, 0, true},  /* DROP: cleans what may be left */
-	{RM_RELMAP, 0xf0, 0x00, 0, 4,
-		false}, /* UPDATE; database 0 is the shared map */
-	{RM_HEAP2, 0x70, 0x00, 4, NONE, false}, /* REWRITE */
-	{RM_HEAP2, 0x70, 0x70, 20, 16, false},  /* NEW_CID */
-	{RM_HEAP, 0x70, 0x30, 0, NONE, false},  /* TRUNCATE */
-	{RM_BTREE, 0xf0, 0xd0, 4, 0, false},    /* REUSE_PAGE */
-	{RM_GIST, 0xf0, 0x20, 4, 0, false},     /* PAGE_REUSE */
-	{RM_GIST, 0xf0, 0x70, NONE, NONE,
-		true}, /* ASSIGN_LSN: four bytes of nothing */
-	{RM_LOGICALMSG, 0xf0, 0x00, 0, NONE, false},
+	/* rmid, mask, info, database, tablespace, pass, last_major */
+	{RM_SMGR, 0xf0, 0x10, 4, 0, false, 0},      /* CREATE */
+	{RM_SMGR, 0xf0, 0x20, 8, 4, false, 0},      /* TRUNCATE */
+	{RM_TBLSPC, 0xf0, 0x00, NONE, 0, false, 0}, /* CREATE */
+	/* DROP: cleans what may be left */
+	{RM_TBLSPC, 0xf0, 0x10, NONE, 0, true, 0},
+	/* UPDATE; database 0 is the shared map */
+	{RM_RELMAP, 0xf0, 0x00, 0, 4, false, 0},
+	{RM_HEAP2, 0x70, 0x00, 4, NONE, false, 0}, /* REWRITE */
+	/* CLEANUP_INFO; later majors have a record with a block in its place */
+	{RM_HEAP2, 0x70, 0x30, 4, 0, false, 13},
+	{RM_HEAP2, 0x70, 0x70, 20, 16, false, 0}, /* NEW_CID */
+	{RM_HEAP, 0x70, 0x30, 0, NONE, false, 0}, /* TRUNCATE */
+	{RM_BTREE, 0xf0, 0xd0, 4, 0, false, 0},   /* REUSE_PAGE */
+	{RM_GIST, 0xf0, 0x20, 4, 0, false, 0},    /* PAGE_REUSE */
+	/* ASSIGN_LSN: four bytes of nothing */
+	{RM_GIST, 0xf0, 0x70, NONE, NONE, true, 0},
+	{RM_LOGICALMSG, 0xf0, 0x00, 0, NONE, false, 0},
 };
 
 /* commands/dbcommands_xlog.h; which of them an info means depends on the major. */
-static const RmgrLayout dbase_create = {RM_DBASE, 0xf0, 0, 0, 4, false};
-static const RmgrLayout dbase_drop = {RM_DBASE, 0xf0, 0, 0, NONE, true};
+static const RmgrLayout dbase_create = {RM_DBASE, 0xf0, 0, 0, 4, false, 0};
+static const RmgrLayout dbase_drop = {RM_DBASE, 0xf0, 0, 0, NONE, true, 0};
 #define FILE_COPY_SOURCE_DATABASE 8
 #define FILE_COPY_SOURCE_TABLESPACE 12
 
@@ -120,7 +124,9 @@ find_layout(const RecordHead *head, const WalVersion *version)
 	for (size_t i = 0; i < lengthof(layouts); i++)
 	{
 		if (layouts[i].rmid == head->rmid &&
-			layouts[i].info == (op & layouts[i].info_mask))
+			layouts[i].info == (op & layouts[i].info_mask) &&
+			(layouts[i].last_major == 0 ||
+				version->major <= layouts[i].last_major))
 			return &layouts[i];
 	}
 	return NULL;

@@ -18,8 +18,11 @@ typedef struct WalVersion
 	uint16_t first_is_contrecord;
 	uint16_t long_header;
 	uint16_t first_is_overwrite_contrecord;
-	uint8_t
-		image_compressed_mask; /* bimg_info: any of these, the image is compressed */
+	/* bimg_info: any of these, the image is compressed; and with what.  0: never so. */
+	uint8_t image_compressed_mask;
+	uint8_t image_pglz;
+	uint8_t image_lz4;
+	uint8_t image_zstd;
 	bool has_toplevel_xid; /* fragment id 252 is legal */
 	bool has_custom_rmgrs; /* resource managers 128..255 are legal */
 	/* Info of the Database resource manager, dbcommands_xlog.h; 0xff: not in this major. */
@@ -30,5 +33,8 @@ typedef struct WalVersion
 
 /* The row for a page magic, or NULL for a major that we do not know. */
 const WalVersion *version_by_magic(uint16_t magic);
+
+/* The majors that we know, "13, 14, 15", in dst, which has cap bytes. */
+void version_format_majors(char *dst, size_t cap);
 
 #endif /* WAL_VERSION_H */
