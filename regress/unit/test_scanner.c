@@ -244,8 +244,8 @@ wrong_page_headers_are_bad(void **state UNUSED)
 		int size;
 		const char *sqlstate;
 	} cases[] = {
-		{0, 0xd10d, 2, SQLSTATE_FEATURE_NOT_SUPPORTED}, /* PostgreSQL 14 */
-		{0, 0xd113, 2, SQLSTATE_FEATURE_NOT_SUPPORTED}, /* 16 */
+		{0, 0xd101, 2, SQLSTATE_FEATURE_NOT_SUPPORTED}, /* PostgreSQL 12 */
+		{0, 0xd11d, 2, SQLSTATE_FEATURE_NOT_SUPPORTED}, /* to be 19 */
 		{0, 0x0001, 2, SQLSTATE_FEATURE_NOT_SUPPORTED},
 		{2, 0x0012, 2, SQLSTATE_DATA_CORRUPTED}, /* a flag that is not */
 		{2, 0x0000, 2, SQLSTATE_DATA_CORRUPTED}, /* a short header */
