@@ -96,6 +96,15 @@ walscope_listen(WalScope *scope, const ScopeListener *listener)
 	scope->listener = *listener;
 }
 
+ScopeListener
+walscope_take_listener(WalScope *scope)
+{
+	ScopeListener listener = scope->listener;
+
+	scope->listener = (ScopeListener){0};
+	return listener;
+}
+
 /* Where oid is or would be. */
 static size_t
 table_position(const ScopeTable *table, Oid oid)
@@ -169,6 +178,17 @@ walscope_get(
 	if (entry == NULL)
 		return false;
 	*verdict = entry->verdict;
+	return true;
+}
+
+bool
+walscope_get_since(const WalScope *scope, ScopeKind kind, Oid oid, Lsn *since)
+{
+	const ScopeEntry *entry = table_find(&scope->tables[kind], oid);
+
+	if (entry == NULL || entry->verdict != SCOPE_OUT)
+		return false;
+	*since = entry->since;
 	return true;
 }
 

@@ -82,10 +82,15 @@ void walscope_set(
  */
 void walscope_set_out(WalScope *scope, ScopeKind kind, Oid oid, Lsn since);
 void walscope_listen(WalScope *scope, const ScopeListener *listener);
+/* The listener that is set, arg with it, for one who will listen in front of it. */
+ScopeListener walscope_take_listener(WalScope *scope);
 
 /* The verdict that is on record for an OID, the latest; false if there is none. */
 MUST_CHECK bool walscope_get(
 	const WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict *verdict);
+/* Since when an OID is out; false if it is not, or has no verdict. */
+MUST_CHECK bool walscope_get_since(
+	const WalScope *scope, ScopeKind kind, Oid oid, Lsn *since);
 
 /*
  * Narrow scope to what other lets through as well: whatever is out in other, by

@@ -307,6 +307,26 @@ listener_has_the_last_word(void **state UNUSED)
 }
 
 static void
+listener_can_be_taken(void **state UNUSED)
+{
+	WalScope *scope = walscope_new();
+	Told *told = listen_to(scope);
+	ScopeListener taken = walscope_take_listener(scope);
+	ErrInfo err;
+
+	assert_ptr_equal(taken.arg, told);
+	/* nobody is told any more */
+	assert_true(is_in(scope, 16384, 16385));
+	assert_int_equal(told->count, 0);
+	assert_null(walscope_take_listener(scope).free);
+	/* who took it may put it back, or free what is his now */
+	walscope_listen(scope, &taken);
+	assert_true(walscope_copied(scope, 16386, 16385, LSN, &err));
+	assert_int_equal(told->count, 1);
+	walscope_free(scope);
+}
+
+static void
 exclude_overrides_the_last_answer(void **state UNUSED)
 {
 	WalScope *scope = walscope_new();
@@ -337,6 +357,7 @@ out_may_begin_somewhere(void **state UNUSED)
 {
 	WalScope *scope = walscope_new();
 	WalScope *other = walscope_new();
+	Lsn since;
 	ErrInfo err;
 
 	walscope_set_out(scope, SCOPE_DATABASE, 16384, 1000);
@@ -346,6 +367,13 @@ out_may_begin_somewhere(void **state UNUSED)
 	assert_false(is_in_at(scope, 16384, 1000));
 	assert_true(is_in_at(scope, 16384, 8));
 	assert_false(is_in_at(scope, 16384, UINT64_MAX));
+
+	/* and it is told since when, if it is out */
+	assert_true(walscope_get_since(scope, SCOPE_DATABASE, 16384, &since));
+	assert_int_equal(since, 1000);
+	assert_false(walscope_get_since(scope, SCOPE_DATABASE, 16400, &since));
+	walscope_set(scope, SCOPE_DATABASE, 16400, SCOPE_IN);
+	assert_false(walscope_get_since(scope, SCOPE_DATABASE, 16400, &since));
 
 	/* narrowed: the earlier of both */
 	walscope_set_out(other, SCOPE_DATABASE, 16384, 500);
@@ -445,6 +473,7 @@ main(void)
 		cmocka_unit_test(named_objects_get_a_verdict),
 		cmocka_unit_test(catalogs_move),
 		cmocka_unit_test(listener_has_the_last_word),
+		cmocka_unit_test(listener_can_be_taken),
 		cmocka_unit_test(exclude_overrides_the_last_answer),
 		cmocka_unit_test(out_may_begin_somewhere),
 		cmocka_unit_test(narrow_is_never_wider),
