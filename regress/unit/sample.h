@@ -1,7 +1,7 @@
 /*
  * sample.h
- *		The captured WAL of regress/data, and what pg_waldump says about it.
- *		See regress/data/capture.sh.
+ *		The captured WAL of regress/data, one sample a major, and what that major's
+ *		pg_waldump says about it.  See regress/data/capture.sh.
  */
 #ifndef SAMPLE_H
 #define SAMPLE_H
@@ -18,7 +18,11 @@
 
 #define SAMPLE_SIZE_MAX (16 * 1024 * 1024)
 #define SAMPLE_RECORDS_MAX 100000
-#define SAMPLE_OBJECTS_MAX 32
+#define SAMPLE_OBJECTS_MAX 64
+#define SAMPLE_FILENODES_MAX 8
+
+/* Of which there is a sample: regress/data/pgNN. */
+static const int sample_majors[] = {13, 15, 17, 18};
 
 typedef struct SampleRecord
 {
@@ -39,8 +43,28 @@ typedef struct SampleObject
 	bool out;
 } SampleObject;
 
+/* The INSERT of an object's row into pg_database or pg_tablespace. */
+typedef struct SampleCreated
+{
+	Oid oid;
+	ScopeKind kind;
+	char name[64];
+	Lsn lsn;
+	/* where the row is: "data", or "image-" and how it is compressed, or "off" */
+	char form[16];
+} SampleCreated;
+
+/* Where pg_database or pg_tablespace is, from an LSN on. */
+typedef struct SampleFilenode
+{
+	ScopeKind kind;
+	uint32_t filenode;
+	Lsn lsn;
+} SampleFilenode;
+
 typedef struct Sample
 {
+	int major;
 	WalGeometry geometry;
 	char marker[64];
 	Lsn start;
@@ -50,6 +74,10 @@ typedef struct Sample
 	size_t record_count;
 	SampleObject objects[SAMPLE_OBJECTS_MAX];
 	size_t object_count;
+	SampleCreated created[SAMPLE_OBJECTS_MAX];
+	size_t created_count;
+	SampleFilenode filenodes[SAMPLE_FILENODES_MAX];
+	size_t filenode_count;
 } Sample;
 
 static inline void
@@ -60,15 +88,15 @@ sample_fail(const char *what, const char *path)
 }
 
 static inline FILE *
-sample_open(const char *name, bool unpack)
+sample_open(int major, const char *name, bool unpack)
 {
 	const char *top = getenv("TEST_SRCDIR");
 	char path[4096];
 	char command[4200];
 	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/regress/data/pg15/%s",
-		top != NULL ? top : ".", name);
+	snprintf(path, sizeof(path), "%s/regress/data/pg%d/%s",
+		top != NULL ? top : ".", major, name);
 	snprintf(command, sizeof(command), "gzip -dc '%s'", path);
 	file = unpack ? popen(command, "r") : fopen(path, "r");
 	if (file == NULL)
@@ -76,39 +104,72 @@ sample_open(const char *name, bool unpack)
 	return file;
 }
 
+static inline ScopeKind
+sample_kind(const char *text)
+{
+	return strcmp(text, "database") == 0 ? SCOPE_DATABASE : SCOPE_TABLESPACE;
+}
+
+static inline void
+sample_read_fact(Sample *sample, const char *line)
+{
+	SampleObject *object = &sample->objects[sample->object_count];
+	SampleCreated *created = &sample->created[sample->created_count];
+	SampleFilenode *filenode = &sample->filenodes[sample->filenode_count];
+	char kind[20];
+	char verdict[8];
+	char text[32];
+
+	if (sscanf(line, "start %31s", text) == 1)
+	{
+		if (!lsn_parse(text, &sample->start))
+			sample_fail("understand", line);
+	}
+	else if (sscanf(line, "object %u %19s %63s %7s", &object->oid, kind,
+				 object->name, verdict) == 4)
+	{
+		object->kind = sample_kind(kind);
+		object->out = strcmp(verdict, "out") == 0;
+		sample->object_count++;
+	}
+	else if (sscanf(line, "created %u %19s %63s %31s %15s", &created->oid, kind,
+				 created->name, text, created->form) == 5)
+	{
+		created->kind = sample_kind(kind);
+		if (!lsn_parse(text, &created->lsn))
+			sample_fail("understand", line);
+		sample->created_count++;
+	}
+	else if (sscanf(line, "filenode %19s %u %31s", kind, &filenode->filenode,
+				 text) == 3)
+	{
+		filenode->kind = sample_kind(kind);
+		if (!lsn_parse(text, &filenode->lsn))
+			sample_fail("understand", line);
+		sample->filenode_count++;
+	}
+	else if (sscanf(line, "segment_size %u", &sample->geometry.segment_size) !=
+				 1 &&
+			 sscanf(line, "system_identifier %" SCNu64,
+				 &sample->geometry.system_identifier) != 1 &&
+			 sscanf(line, "marker %63s", sample->marker) != 1 &&
+			 sscanf(line, "version %31s", text) != 1)
+		sample_fail("understand", line);
+}
+
 static inline void
 sample_read_facts(Sample *sample)
 {
-	FILE *file = sample_open("facts", false);
+	FILE *file = sample_open(sample->major, "facts", false);
 	char line[256];
 
 	while (fgets(line, sizeof(line), file) != NULL)
 	{
-		SampleObject *object = &sample->objects[sample->object_count];
-		char kind[20];
-		char verdict[8];
-		char text[32];
-
-		if (sscanf(line, "start %31s", text) == 1)
-		{
-			if (!lsn_parse(text, &sample->start))
-				sample_fail("understand", line);
-		}
-		else if (sscanf(line, "segment_size %u",
-					 &sample->geometry.segment_size) == 1 ||
-				 sscanf(line, "system_identifier %" SCNu64,
-					 &sample->geometry.system_identifier) == 1 ||
-				 sscanf(line, "marker %63s", sample->marker) == 1)
-			continue;
-		else if (sscanf(line, "object %u %19s %63s %7s", &object->oid, kind,
-					 object->name, verdict) == 4 &&
-				 sample->object_count < SAMPLE_OBJECTS_MAX - 1)
-		{
-			object->kind = strcmp(kind, "database") == 0 ? SCOPE_DATABASE
-														 : SCOPE_TABLESPACE;
-			object->out = strcmp(verdict, "out") == 0;
-			sample->object_count++;
-		}
+		if (sample->object_count == SAMPLE_OBJECTS_MAX ||
+			sample->created_count == SAMPLE_OBJECTS_MAX ||
+			sample->filenode_count == SAMPLE_FILENODES_MAX)
+			sample_fail("find room for", line);
+		sample_read_fact(sample, line);
 	}
 	fclose(file);
 	sample->geometry.block_size = 8192;
@@ -117,7 +178,7 @@ sample_read_facts(Sample *sample)
 static inline void
 sample_read_records(Sample *sample)
 {
-	FILE *file = sample_open("records.gz", true);
+	FILE *file = sample_open(sample->major, "records.gz", true);
 	unsigned high;
 	unsigned low;
 	unsigned prev_high;
@@ -143,7 +204,7 @@ sample_read_records(Sample *sample)
 static inline void
 sample_read_wal(Sample *sample)
 {
-	FILE *file = sample_open("wal.gz", true);
+	FILE *file = sample_open(sample->major, "wal.gz", true);
 
 	sample->wal = malloc(SAMPLE_SIZE_MAX);
 	sample->len = fread(sample->wal, 1, SAMPLE_SIZE_MAX, file);
@@ -151,18 +212,26 @@ sample_read_wal(Sample *sample)
 		sample_fail("unpack", "wal.gz");
 }
 
-/* Ends the program if the sample cannot be had. */
+/* The sample of a major.  Ends the program if it cannot be had. */
 static inline void
-sample_read(Sample *sample)
+sample_read_major(Sample *sample, int major)
 {
-	*sample = (Sample){.start = InvalidLsn};
+	*sample = (Sample){.major = major, .start = InvalidLsn};
 	sample_read_facts(sample);
 	sample_read_records(sample);
 	sample_read_wal(sample);
 	if (sample->start == InvalidLsn || sample->record_count == 0 ||
-		sample->object_count == 0 || sample->marker[0] == '\0' ||
+		sample->object_count == 0 || sample->created_count == 0 ||
+		sample->filenode_count < 2 || sample->marker[0] == '\0' ||
 		sample->len == 0 || sample->len % sample->geometry.segment_size != 0)
-		sample_fail("use", "regress/data/pg15");
+		sample_fail("use", "regress/data");
+}
+
+/* For what does not depend on the major. */
+static inline void
+sample_read(Sample *sample)
+{
+	sample_read_major(sample, 15);
 }
 
 static inline void

@@ -1,6 +1,6 @@
 /*
  * test_filter.c
- *		The filter on WAL that PostgreSQL wrote.  What is expected of each record
+ *		The filter on WAL that PostgreSQL wrote, each major.  What is expected of each record
  *		comes from pg_waldump (regress/data/capture.sh), the walk over pages and
  *		the CRC from this program.
  */
@@ -22,13 +22,14 @@
 #define START_SPAN (100 * 1024)
 #define FLIP_SPAN (3 * 8192)
 
-static struct
+/* Of the major that is tested; those of all stay loaded. */
+static struct Loaded
 {
 	Sample sample;
 	FilterRun whole; /* the sample, filtered in one piece */
 	uint8_t *record; /* room for the longest one */
 	uint8_t *record_out;
-} t;
+} t, loaded[lengthof(sample_majors)];
 
 static WalFilter *
 new_filter(const char *except)
@@ -36,28 +37,50 @@ new_filter(const char *except)
 	return filter_new(&t.sample.geometry, sample_scope(&t.sample, except));
 }
 
-static int
-set_up(void **state UNUSED)
+static void
+load(int major)
 {
 	WalFilter *filter;
 
-	sample_read(&t.sample);
+	sample_read_major(&t.sample, major);
 	t.record = malloc(SAMPLE_SIZE_MAX);
 	t.record_out = malloc(SAMPLE_SIZE_MAX);
 	filter = new_filter("copied");
 	t.whole = run_filter(filter, t.sample.wal, t.sample.start, t.sample.len,
 		t.sample.start, t.sample.start, t.sample.len);
 	filter_free(filter);
+}
+
+static int
+set_up(void **state UNUSED)
+{
+	for (size_t i = 0; i < lengthof(sample_majors); i++)
+	{
+		load(sample_majors[i]);
+		loaded[i] = t;
+	}
 	return 0;
 }
 
 static int
 tear_down(void **state UNUSED)
 {
-	run_end(&t.whole);
-	sample_free(&t.sample);
-	free(t.record);
-	free(t.record_out);
+	for (size_t i = 0; i < lengthof(loaded); i++)
+	{
+		run_end(&loaded[i].whole);
+		sample_free(&loaded[i].sample);
+		free(loaded[i].record);
+		free(loaded[i].record_out);
+	}
+	return 0;
+}
+
+static int
+choose_major(void **state)
+{
+	const struct Loaded *one = *state;
+
+	t = *one;
 	return 0;
 }
 
@@ -92,26 +115,61 @@ record_end(const SampleRecord *r)
 static void
 sample_has_what_it_should(void **state UNUSED)
 {
-	static const char *const kinds[] = {"Storage CREATE blank",
-		"Storage CREATE keep", "Storage TRUNCATE blank",
-		"Storage TRUNCATE keep", "Database CREATE_FILE_COPY blank",
-		"Database CREATE_FILE_COPY keep", "Database CREATE_WAL_LOG blank",
-		"Database DROP keep", "Tablespace CREATE blank",
-		"Tablespace CREATE keep", "Tablespace DROP keep", "RelMap UPDATE blank",
-		"RelMap UPDATE keep", "Btree REUSE_PAGE blank", "Btree REUSE_PAGE keep",
-		"Gist PAGE_REUSE blank", "Gist PAGE_REUSE keep", "Heap2 NEW_CID blank",
-		"Heap2 NEW_CID keep", "Heap2 REWRITE blank", "Heap2 REWRITE keep",
-		"Heap TRUNCATE blank", "Heap TRUNCATE keep",
-		"LogicalMessage MESSAGE blank", "LogicalMessage MESSAGE keep",
-		"XLOG FPI blank", "XLOG FPI keep", "XLOG SWITCH keep",
-		"Generic Generic blank", "Transaction PREPARE keep",
-		"Standby LOCK keep"};
+	/* kind, and the first and the last major that has it (0: any) */
+	static const struct
+	{
+		const char *kind;
+		int first_major;
+		int last_major;
+	} kinds[] = {
+		{"Storage CREATE blank", 0, 0},
+		{"Storage CREATE keep", 0, 0},
+		{"Storage TRUNCATE blank", 0, 0},
+		{"Storage TRUNCATE keep", 0, 0},
+		{"Database CREATE blank", 0, 14},
+		{"Database CREATE keep", 0, 14},
+		{"Database CREATE_FILE_COPY blank", 15, 0},
+		{"Database CREATE_FILE_COPY keep", 15, 0},
+		{"Database CREATE_WAL_LOG blank", 15, 0},
+		{"Database CREATE_WAL_LOG keep", 15, 0},
+		{"Database DROP keep", 0, 0},
+		{"Tablespace CREATE blank", 0, 0},
+		{"Tablespace CREATE keep", 0, 0},
+		{"Tablespace DROP keep", 0, 0},
+		{"RelMap UPDATE blank", 0, 0},
+		{"RelMap UPDATE keep", 0, 0},
+		{"Btree REUSE_PAGE blank", 0, 0},
+		{"Btree REUSE_PAGE keep", 0, 0},
+		{"Gist PAGE_REUSE blank", 0, 0},
+		{"Gist PAGE_REUSE keep", 0, 0},
+		{"Heap2 CLEANUP_INFO blank", 0, 13},
+		{"Heap2 CLEANUP_INFO keep", 0, 13},
+		{"Heap2 NEW_CID blank", 0, 0},
+		{"Heap2 NEW_CID keep", 0, 0},
+		{"Heap2 REWRITE blank", 0, 0},
+		{"Heap2 REWRITE keep", 0, 0},
+		{"Heap TRUNCATE blank", 0, 0},
+		{"Heap TRUNCATE keep", 0, 0},
+		{"LogicalMessage MESSAGE blank", 0, 0},
+		{"LogicalMessage MESSAGE keep", 0, 0},
+		{"XLOG FPI blank", 0, 0},
+		{"XLOG FPI keep", 0, 0},
+		{"XLOG FPI_FOR_HINT blank", 18, 0},
+		{"XLOG CHECKPOINT_REDO keep", 17, 0},
+		{"XLOG SWITCH keep", 0, 0},
+		{"Generic Generic blank", 0, 0},
+		{"Transaction PREPARE keep", 0, 0},
+		{"Standby LOCK keep", 0, 0},
+	};
 	unsigned straddle[2] = {0, 0};
 
 	for (size_t k = 0; k < lengthof(kinds); k++)
 	{
 		bool found = false;
 
+		if (t.sample.major < kinds[k].first_major ||
+			(kinds[k].last_major != 0 && t.sample.major > kinds[k].last_major))
+			continue;
 		for (size_t i = 0; i < t.sample.record_count && !found; i++)
 		{
 			const SampleRecord *r = &t.sample.records[i];
@@ -119,10 +177,11 @@ sample_has_what_it_should(void **state UNUSED)
 
 			snprintf(text, sizeof(text), "%s %s %s", r->rmgr, r->op,
 				r->blank ? "blank" : "keep");
-			found = strcmp(text, kinds[k]) == 0;
+			found = strcmp(text, kinds[k].kind) == 0;
 		}
 		if (!found)
-			fail_msg("no %s in the sample", kinds[k]);
+			fail_msg(
+				"no %s in the sample of %d", kinds[k].kind, t.sample.major);
 	}
 	for (size_t i = 0; i < t.sample.record_count; i++)
 	{
@@ -665,7 +724,7 @@ narrowed_scope_begins_at_its_lsn(void **state UNUSED)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
+	static const struct CMUnitTest cases[] = {
 		cmocka_unit_test(sample_has_what_it_should),
 		cmocka_unit_test(each_record_is_kept_or_blanked_as_pg_waldump_has_it),
 		cmocka_unit_test(nothing_else_is_changed),
@@ -685,6 +744,19 @@ main(void)
 		cmocka_unit_test(scope_changes_at_a_record_boundary),
 		cmocka_unit_test(narrowed_scope_begins_at_its_lsn),
 	};
+	struct CMUnitTest tests[lengthof(cases) * lengthof(loaded)];
+	static char names[lengthof(tests)][80];
 
+	for (size_t i = 0; i < lengthof(tests); i++)
+	{
+		size_t major = i / lengthof(cases);
+
+		tests[i] = cases[i % lengthof(cases)];
+		snprintf(names[i], sizeof(names[i]), "%s of %d", tests[i].name,
+			sample_majors[major]);
+		tests[i].name = names[i];
+		tests[i].setup_func = choose_major;
+		tests[i].initial_state = &loaded[major];
+	}
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
