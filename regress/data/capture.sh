@@ -405,7 +405,7 @@ function path(p,    f, n) {	# base/DB/REL, pg_tblspc/SPC/PG_x/DB/REL, global/REL
 	match(line, /prev [0-9A-F\/]+/); prev = substr(line, RSTART + 5, RLENGTH - 5)
 	match(line, /desc: [A-Za-z0-9_+]+/); op = substr(line, RSTART + 6, RLENGTH - 6)
 	desc = substr(line, RSTART + RLENGTH)
-	sub(/ rel: /, " rel ", desc)	# as NEW_CID has it from 16 on
+	sub(/ rel: /, " rel ", desc)	# as NEW_CID has it in later majors
 	v = "keep"
 	if (match(desc, /blkref #[0-9]+: rel [0-9\/]+/)) {
 		ref = substr(desc, RSTART, RLENGTH); sub(/.* /, "", ref); split(ref, f, "/")

@@ -9,8 +9,9 @@
 #	my $standby = $wb->add_standby('a');		# named as its rule
 #	wait_for_replay($primary, $standby);
 #
-# A node is of the major of pg_config unless new_primary is told another one; its
-# standbys and its client programs are of the same.  What a run has is majors():
+# A node is of the major of pg_config (or WB_MAJOR, to run a test with another one)
+# unless new_primary is told a major; its standbys and its client programs are of
+# the same.  What a run has is majors():
 #
 #	foreach my $major (majors())
 #	{
@@ -152,8 +153,9 @@ sub _new_node
 	$test =~ s/\.[^.]+$//;
 
 	_find_majors();
+	$major ||= $ENV{WB_MAJOR};
 	push @params, install_path => dirname(bindir($major))
-	  if defined $major && $major != $own_major;
+	  if $major && $major != $own_major;
 	rmtree("$PostgreSQL::Test::Utils::tmp_check/t_${test}_${name}_data");
 	unlink _log_path($name);
 	return PostgreSQL::Test::Cluster->new($name, @params);
