@@ -271,6 +271,64 @@ what_postgres_refuses_is_bad(void **state UNUSED)
 	free(record);
 }
 
+/* What is legal in some majors only: xlogrecord.h and rmgr.h of each. */
+static void
+majors_differ(void **state UNUSED)
+{
+	static const struct
+	{
+		uint16_t magic;
+		uint8_t compressed; /* bits of bimg_info that say so */
+		bool has_toplevel_xid;
+		bool has_custom_rmgrs;
+	} majors[] = {
+		{0xd106, 0x02, false, false}, /* 13 */
+		{0xd10d, 0x02, true, false},
+		{0xd110, 0x1c, true, true},
+		{0xd113, 0x1c, true, true},
+		{0xd116, 0x1c, true, true},
+		{0xd118, 0x1c, true, true},
+	};
+	static const uint8_t toplevel[] = {252, 9, 0, 0, 0, 255, 3, 'a', 'b', 'c'};
+	static const uint8_t plain[] = {255, 3, 'a', 'b', 'c'};
+
+	for (size_t i = 0; i < lengthof(majors); i++)
+	{
+		const WalVersion *version = version_by_magic(majors[i].magic);
+		uint8_t *record = build_image(1, 0, 1, PREV, toplevel, 10);
+		RecordHead head;
+		ErrInfo err;
+
+		assert_int_equal(record_decode(record, 34, LSN, version, &head, &err),
+			majors[i].has_toplevel_xid ? RECORD_OK : RECORD_BAD);
+		free(record);
+		record = build_image(130, 0, 1, PREV, plain, 5);
+		assert_int_equal(record_decode(record, 29, LSN, version, &head, &err),
+			majors[i].has_custom_rmgrs ? RECORD_OK : RECORD_BAD);
+		free(record);
+		/* a compressed image has two bytes more, the length of the hole */
+		for (unsigned bit = 2; bit < 0x20; bit <<= 1)
+		{
+			const uint8_t body[] = {0, IMAGE, 0, 0, 0x00, 1, 100, 0,
+				(uint8_t) (HOLE | bit), 0, 0x10, RELATION, BLOCK};
+			bool compressed = (majors[i].compressed & bit) != 0;
+			uint8_t without[sizeof(body)];
+
+			memcpy(without, body, 9);
+			memcpy(without + 9, body + 11, sizeof(body) - 11);
+			record = record_with(10, compressed ? body : without,
+				sizeof(body) - (compressed ? 0 : 2),
+				(uint32_t) (24 + sizeof(body) - (compressed ? 0 : 2) + 0x100));
+			assert_int_equal(record_decode(record, load_le32(record), LSN,
+								 version, &head, &err),
+				RECORD_OK);
+			assert_int_equal(head.relations[0].tablespace, 1663);
+			assert_int_equal(head.relations[0].relfilenumber, 20000);
+			free(record);
+		}
+	}
+}
+
 /*
  * Each record of the samples: cut off anywhere it wants more, until it has said
  * what it is about, and from there on the answer stays the same.
@@ -372,6 +430,7 @@ main(void)
 		cmocka_unit_test(images),
 		cmocka_unit_test(main_data_without_blocks_is_given),
 		cmocka_unit_test(what_postgres_refuses_is_bad),
+		cmocka_unit_test(majors_differ),
 		cmocka_unit_test(cut_off_anywhere_wants_more),
 		cmocka_unit_test(damage_is_survived),
 	};
