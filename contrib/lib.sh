@@ -13,7 +13,7 @@ PG_BINDIR=/usr/lib/postgresql/$PG_MAJOR/bin
 STARTED=$SECONDS
 
 # What a build needs, and what running a PostgreSQL beside it needs.
-BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkg-config libpq-dev libconfig-dev libssl-dev libevent-dev"
+BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkg-config libpq-dev libconfig-dev libssl-dev libevent-dev liblz4-dev libzstd-dev"
 SERVER_PACKAGES="postgresql-$PG_MAJOR postgresql-client-$PG_MAJOR"
 # What contrib/pgmajors needs; tzdata is for the servers that it brings.
 MAJORS_PACKAGES="patchelf tzdata debian-archive-keyring util-linux xz-utils"

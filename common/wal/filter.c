@@ -13,12 +13,15 @@
 
 #include "util/buf.h"
 #include "util/mem.h"
+#include "wal/catalog.h"
 #include "wal/crc32c.h"
 #include "wal/filter.h"
 #include "wal/noop.h"
 #include "wal/record.h"
 #include "wal/rmgr.h"
 #include "wal/scanner.h"
+#include "wal/verdict.h"
+#include "wal/walbuf.h"
 
 /*
  * A record up to this size leaves when its CRC has been checked.  The largest
@@ -55,16 +58,7 @@ struct WalFilter
 	FilterTrace trace;
 	void *trace_arg;
 
-	/*
-	 * The bytes from base_lsn on.  0 <= ready <= scanned <= len <= cap; scanned
-	 * is where the scanner stands, ready is where sending may go on to.
-	 */
-	uint8_t *buf;
-	size_t cap;
-	size_t len;
-	size_t scanned;
-	size_t ready;
-	Lsn base_lsn;
+	WalBuf buf;
 
 	/* the record under way */
 	Fate fate;
@@ -74,6 +68,7 @@ struct WalFilter
 	uint32_t front_len;
 	RecordHead head;       /* what they say, once it is decided */
 	RmgrSubjects subjects; /* what it is about */
+	bool is_catalog;       /* it may say something of names: read all of it */
 
 	Lsn last_record; /* the last complete record; InvalidLsn before the first */
 
@@ -103,7 +98,7 @@ filter_free(WalFilter *filter)
 	walscope_free(filter->scope);
 	walscope_free(filter->next_scope);
 	tally_clear(&filter->tally);
-	free(filter->buf);
+	walbuf_clear(&filter->buf);
 	free(filter);
 }
 
@@ -114,8 +109,7 @@ filter_start(WalFilter *f, Lsn scan_from, Lsn want)
 
 	scanner_init(&f->scanner, &geometry, scan_from);
 	f->want = want;
-	f->base_lsn = scan_from;
-	f->len = f->scanned = f->ready = 0;
+	walbuf_start(&f->buf, scan_from);
 	f->fate = FATE_UNDECIDED;
 	f->record_lsn = InvalidLsn;
 	f->front_len = 0;
@@ -123,6 +117,7 @@ filter_start(WalFilter *f, Lsn scan_from, Lsn want)
 	f->status = FILTER_OK;
 	f->resuming = f->trusted = false;
 	f->boundary_due = InvalidLsn;
+	tally_reset(&f->tally);
 }
 
 void
@@ -153,6 +148,14 @@ filter_tally(WalFilter *f)
 	return &f->tally;
 }
 
+Lsn
+filter_decided(const WalFilter *f)
+{
+	if (f->scanner.record_have > 0 && f->fate == FATE_UNDECIDED)
+		return Max(f->record_lsn, f->want);
+	return Max(f->buf.base_lsn + f->buf.scanned, f->want);
+}
+
 void
 filter_set_scope(WalFilter *f, WalScope *scope)
 {
@@ -172,80 +175,52 @@ filter_stats(const WalFilter *f)
 	return &f->stats;
 }
 
-/* Move what is left to the front of the buffer. */
-static void
-compact(WalFilter *f, size_t drop)
-{
-	if (drop == 0)
-		return;
-	memmove(f->buf, f->buf + drop, f->len - drop);
-	f->base_lsn += drop;
-	f->len -= drop;
-	f->scanned -= drop;
-	f->ready -= drop;
-}
-
 uint8_t *
 filter_room(WalFilter *f, size_t n, Lsn *lsn)
 {
-	if (f->cap - f->len < n)
-	{
-		f->cap = f->len + n;
-		f->buf = mem_realloc(f->buf, f->cap);
-	}
-	*lsn = f->base_lsn + f->len;
-	return f->buf + f->len;
+	return walbuf_room(&f->buf, n, lsn);
 }
 
 const uint8_t *
 filter_ready(const WalFilter *f, size_t *n, Lsn *lsn)
 {
-	*n = f->ready;
-	*lsn = f->base_lsn;
-	return f->buf;
+	*n = f->buf.ready;
+	*lsn = f->buf.base_lsn;
+	return f->buf.data;
 }
 
 void
 filter_consume(WalFilter *f, size_t n)
 {
-	compact(f, n);
+	walbuf_drop(&f->buf, n);
 }
 
 /*
- * Write over the first len bytes of the record under way, which all are in the
- * buffer from its start on: prefix first, then zeros; page headers stay.
+ * The record under way has ended, and may be about names.  All of it is in the
+ * buffer, up to its last piece, as it is held back until here.
  */
-static void
-overwrite_record(
-	WalFilter *f, const uint8_t *prefix, size_t prefix_len, size_t len)
+static bool
+follow_catalog(WalFilter *f, ErrInfo *err)
 {
-	uint32_t block_size = f->scanner.geometry.block_size;
-	Lsn lsn = f->record_lsn;
-	size_t done = 0;
+	CatalogChange change;
+	uint8_t *record;
+	bool ok;
 
-	while (done < len)
-	{
-		uint32_t in_page = (uint32_t) (lsn & (block_size - 1));
-		uint8_t *to;
-		size_t n;
-		size_t copied = 0;
-
-		if (in_page == 0)
-		{
-			in_page = page_header_size(&f->scanner.geometry, lsn);
-			lsn += in_page;
-		}
-		to = f->buf + (lsn - f->base_lsn);
-		n = Min(len - done, block_size - in_page);
-		if (done < prefix_len)
-		{
-			copied = Min(n, prefix_len - done);
-			memcpy(to, prefix + done, copied);
-		}
-		memset(to + copied, 0, n - copied);
-		done += n;
-		lsn += n;
-	}
+	if (f->head.total > HOLD_MAX)
+		return errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+			"WAL record at " LSN_FORMAT " of %u bytes is too long for one of a "
+			"catalog",
+			LSN_ARGS(f->record_lsn), f->head.total);
+	record = mem_alloc(f->head.total);
+	walbuf_copy(
+		&f->buf, &f->scanner.geometry, f->record_lsn, f->head.total, record);
+	ok = catalog_decode(record, &f->head, f->record_lsn, f->scanner.version,
+			 f->scope, &change, err) &&
+		 catalog_follow(&change, f->scope, f->record_lsn, err) &&
+		 (f->next_scope == NULL ||
+			 catalog_follow(&change, f->next_scope, f->record_lsn, err));
+	free(record);
+	return ok;
 }
 
 /* Turn what is there of the record under way into the start of a no-op. */
@@ -266,64 +241,10 @@ blank_record(WalFilter *f, ErrInfo *err)
 			LSN_ARGS(f->record_lsn), load_le32(header));
 		return FILTER_HALT;
 	}
-	overwrite_record(f, prefix, Min(prefix_len, f->front_len), f->front_len);
+	walbuf_overwrite(&f->buf, &f->scanner.geometry, f->record_lsn, f->front_len,
+		prefix, Min(prefix_len, f->front_len));
 	f->fate = FATE_BLANK;
 	return FILTER_OK;
-}
-
-/*
- * How many of the subjects are in scope.  A copy of a directory from what is out
- * to what is in cannot be replayed by a standby that lacks the source, and its
- * content is nowhere else in the WAL: the copy is out from here on.
- */
-static bool
-count_in_scope(WalFilter *f, unsigned *in_scope, ErrInfo *err)
-{
-	const RmgrSubjects *subjects = &f->subjects;
-	uint32_t xid = f->head.xid;
-	bool in;
-
-	*in_scope = 0;
-	for (unsigned i = 0; i < subjects->count; i++)
-	{
-		if (!walscope_check(f->scope, subjects->items[i].database,
-				subjects->items[i].tablespace, xid, f->record_lsn, &in, err))
-			return false;
-		*in_scope += in;
-	}
-	if (!subjects->is_file_copy || *in_scope == 0)
-		return true;
-	if (!walscope_check(f->scope, subjects->source.database,
-			subjects->source.tablespace, xid, f->record_lsn, &in, err))
-		return false;
-	if (in)
-		return true;
-	*in_scope = 0;
-	return walscope_copied(f->scope, subjects->items[0].database,
-		subjects->source.database, f->record_lsn, err);
-}
-
-/* Once for each database that the record names; for none if it names none. */
-static void
-tally_record(WalFilter *f, bool blanked)
-{
-	const RmgrSubjects *subjects = &f->subjects;
-
-	if (f->record_lsn < f->want)
-		return;
-	if (subjects->count == 0)
-		tally_add(&f->tally, InvalidOid, f->head.total, blanked);
-	for (unsigned i = 0; i < subjects->count; i++)
-	{
-		unsigned before = 0;
-
-		while (before < i &&
-			   subjects->items[before].database != subjects->items[i].database)
-			before++;
-		if (before == i)
-			tally_add(
-				&f->tally, subjects->items[i].database, f->head.total, blanked);
-	}
 }
 
 /*
@@ -366,7 +287,7 @@ static FilterStatus
 decide(WalFilter *f, ErrInfo *err)
 {
 	FilterStatus status = FILTER_OK;
-	unsigned in_scope;
+	Verdict verdict;
 
 	switch (record_decode(f->front, f->front_len, f->record_lsn,
 		f->scanner.version, &f->head, err))
@@ -389,9 +310,10 @@ decide(WalFilter *f, ErrInfo *err)
 	}
 	if (!rmgr_subjects(
 			&f->head, f->record_lsn, f->scanner.version, &f->subjects, err) ||
-		!count_in_scope(f, &in_scope, err))
+		!verdict_reach(
+			f->scope, &f->subjects, f->head.xid, f->record_lsn, &verdict, err))
 		return FILTER_HALT;
-	if (f->subjects.count > 0 && in_scope == 0)
+	if (verdict == VERDICT_BLANK)
 	{
 		f->stats.blanked_records++;
 		f->stats.blanked_bytes += f->head.total;
@@ -399,7 +321,7 @@ decide(WalFilter *f, ErrInfo *err)
 	}
 	else
 	{
-		if (in_scope < f->subjects.count)
+		if (verdict == VERDICT_MIXED)
 		{
 			f->stats.mixed_records++;
 			f->stats.mixed_lsn = f->record_lsn;
@@ -410,7 +332,10 @@ decide(WalFilter *f, ErrInfo *err)
 	}
 	if (status != FILTER_OK)
 		return status;
-	tally_record(f, f->fate == FATE_BLANK);
+	if (f->record_lsn >= f->want)
+		tally_record(
+			&f->tally, &f->subjects, f->head.total, f->fate == FATE_BLANK);
+	f->is_catalog = f->fate == FATE_KEEP && catalog_wants(&f->head, f->scope);
 	return f->boundary_due != InvalidLsn ? tell_boundary(f, true, err)
 										 : FILTER_OK;
 }
@@ -428,6 +353,7 @@ begin_record(WalFilter *f, Lsn lsn)
 	f->fate = FATE_UNDECIDED;
 	f->crc = CRC32C_INIT;
 	f->front_len = 0;
+	f->is_catalog = false;
 }
 
 static FilterStatus
@@ -446,6 +372,8 @@ end_record(WalFilter *f, ErrInfo *err)
 		return FILTER_HALT;
 	}
 	f->last_record = f->record_lsn;
+	if (f->is_catalog && !follow_catalog(f, err))
+		return FILTER_HALT;
 	if (f->trace != NULL && f->record_lsn >= f->want)
 		f->trace(f->trace_arg, f->record_lsn, &f->head, &f->subjects,
 			f->fate == FATE_BLANK);
@@ -607,11 +535,12 @@ static void
 hold_page_header(WalFilter *f)
 {
 	const WalGeometry *geometry = &f->scanner.geometry;
-	Lsn end = f->base_lsn + f->ready;
+	Lsn end = f->buf.base_lsn + f->buf.ready;
 	Lsn page = lsn_floor(end, geometry->block_size);
 
-	if (page >= f->base_lsn && end <= page + page_header_size(geometry, page))
-		f->ready = (size_t) (page - f->base_lsn);
+	if (page >= f->buf.base_lsn &&
+		end <= page + page_header_size(geometry, page))
+		f->buf.ready = (size_t) (page - f->buf.base_lsn);
 }
 
 /*
@@ -629,29 +558,33 @@ update_ready(WalFilter *f)
 	if (!f->trusted && !s->seen_record && s->record_total == 0)
 	{
 		/* It may still be that we have to start earlier: nothing has left then. */
-		f->ready = f->base_lsn < f->want
-					   ? Min(f->scanned, (size_t) (f->want - f->base_lsn))
-					   : 0;
+		f->buf.ready =
+			f->buf.base_lsn < f->want
+				? Min(f->buf.scanned, (size_t) (f->want - f->buf.base_lsn))
+				: 0;
 	}
 	else if (open || f->fate == FATE_HALTED)
-		f->ready = (size_t) (Max(f->record_lsn, f->base_lsn) - f->base_lsn);
+		f->buf.ready =
+			(size_t) (Max(f->record_lsn, f->buf.base_lsn) - f->buf.base_lsn);
 	else
-		f->ready = f->scanned;
-	if ((s->record_have > 0 || f->resuming) && f->ready == f->scanned)
+		f->buf.ready = f->buf.scanned;
+	if ((s->record_have > 0 || f->resuming) && f->buf.ready == f->buf.scanned)
 	{
 		/* In the middle of a long one: to the end of a page. */
-		Lsn page = lsn_floor(f->base_lsn + f->ready, s->geometry.block_size);
+		Lsn page =
+			lsn_floor(f->buf.base_lsn + f->buf.ready, s->geometry.block_size);
 
 		if (s->record_have > 0)
 			page = Max(page, f->record_lsn);
-		f->ready = page > f->base_lsn ? (size_t) (page - f->base_lsn) : 0;
+		f->buf.ready =
+			page > f->buf.base_lsn ? (size_t) (page - f->buf.base_lsn) : 0;
 	}
 	hold_page_header(f);
-	if (f->base_lsn < f->want)
+	if (f->buf.base_lsn < f->want)
 	{
-		size_t drop = Min(f->ready, (size_t) (f->want - f->base_lsn));
+		size_t drop = Min(f->buf.ready, (size_t) (f->want - f->buf.base_lsn));
 
-		compact(f, drop);
+		walbuf_drop(&f->buf, drop);
 	}
 }
 
@@ -659,15 +592,16 @@ update_ready(WalFilter *f)
 static FilterStatus
 step(WalFilter *f, ErrInfo *err)
 {
-	uint8_t *data = f->buf + f->scanned;
+	uint8_t *data = f->buf.data + f->buf.scanned;
 	FilterStatus status = FILTER_OK;
 	ScanPiece piece;
 
-	switch (scanner_next(&f->scanner, data, f->len - f->scanned, &piece, err))
+	switch (scanner_next(
+		&f->scanner, data, f->buf.len - f->buf.scanned, &piece, err))
 	{
 		case SCAN_OK:
 			status = push_piece(f, data, &piece, err);
-			f->scanned += piece.len;
+			f->buf.scanned += piece.len;
 			if (status == FILTER_HALT)
 				f->fate = FATE_HALTED;
 			break;
@@ -697,14 +631,14 @@ step(WalFilter *f, ErrInfo *err)
 FilterStatus
 filter_push(WalFilter *f, size_t n, ErrInfo *err)
 {
-	f->len += n;
+	f->buf.len += n;
 	if (f->status != FILTER_OK)
 	{
 		/* Whatever comes behind what was not understood is not looked at. */
 		*err = f->err;
 		return f->status;
 	}
-	while (f->status == FILTER_OK && f->scanned < f->len)
+	while (f->status == FILTER_OK && f->buf.scanned < f->buf.len)
 		f->status = step(f, err);
 	if (f->status == FILTER_HALT)
 		f->err = *err;

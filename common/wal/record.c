@@ -70,8 +70,8 @@ walk_block(Walk *walk, uint8_t id, Lsn lsn, const WalVersion *version,
 {
 	RecordStatus status;
 	const uint8_t *p;
-	uint8_t flags;
-	uint16_t data_len;
+	RecordBlock block = {0};
+	bool is_first = walk->last_block_id < 0;
 
 	if ((int) id <= walk->last_block_id)
 		return bad(err, lsn, "out-of-order block id", id);
@@ -79,29 +79,32 @@ walk_block(Walk *walk, uint8_t id, Lsn lsn, const WalVersion *version,
 	status = take(walk, 3, &p, lsn, err);
 	if (status != RECORD_OK)
 		return status;
-	flags = p[0];
-	data_len = load_le16(p + 1);
-	if (((flags & WAL_BLOCK_HAS_DATA) != 0) != (data_len != 0))
-		return bad(err, lsn, "block data flag does not fit length", data_len);
-	walk->payload += data_len;
-	if (flags & WAL_BLOCK_HAS_IMAGE)
+	block.flags = p[0];
+	block.data_len = load_le16(p + 1);
+	if (((block.flags & WAL_BLOCK_HAS_DATA) != 0) != (block.data_len != 0))
+		return bad(
+			err, lsn, "block data flag does not fit length", block.data_len);
+	walk->payload += block.data_len;
+	if (block.flags & WAL_BLOCK_HAS_IMAGE)
 	{
-		uint8_t bimg_info;
-
 		status = take(walk, 5, &p, lsn, err);
 		if (status != RECORD_OK)
 			return status;
-		walk->payload += load_le16(p);
-		bimg_info = p[4];
-		if ((bimg_info & version->image_compressed_mask) &&
-			(bimg_info & WAL_IMAGE_HAS_HOLE))
+		block.image_len = load_le16(p);
+		block.hole_offset = load_le16(p + 2);
+		block.bimg_info = p[4];
+		walk->payload += block.image_len;
+		if ((block.bimg_info & version->image_compressed_mask) &&
+			(block.bimg_info & WAL_IMAGE_HAS_HOLE))
 		{
 			status = take(walk, 2, &p, lsn, err);
 			if (status != RECORD_OK)
 				return status;
 		}
 	}
-	if (!(flags & WAL_BLOCK_SAME_REL))
+	if (is_first)
+		head->first_block = block;
+	if (!(block.flags & WAL_BLOCK_SAME_REL))
 	{
 		status = take(walk, 12, &p, lsn, err);
 		if (status != RECORD_OK)
@@ -206,6 +209,7 @@ record_decode(const uint8_t *bytes, size_t have, Lsn lsn,
 	}
 	if (walk.remaining != walk.payload)
 		return bad(err, lsn, "fragments do not fill length", head->total);
+	head->payload_len = walk.remaining;
 	if (head->relation_count == 0 && head->main_len > 0)
 	{
 		/* Without block references the main data comes next. */

@@ -64,6 +64,24 @@ tally_add(Tally *tally, Oid database, uint32_t bytes, bool blanked)
 }
 
 void
+tally_record(
+	Tally *tally, const RmgrSubjects *subjects, uint32_t total, bool blanked)
+{
+	if (subjects->count == 0)
+		tally_add(tally, InvalidOid, total, blanked);
+	for (unsigned i = 0; i < subjects->count; i++)
+	{
+		Oid database = subjects->items[i].database;
+		unsigned before = 0;
+
+		while (before < i && subjects->items[before].database != database)
+			before++;
+		if (before == i)
+			tally_add(tally, database, total, blanked);
+	}
+}
+
+void
 tally_merge(Tally *tally, const Tally *other)
 {
 	for (size_t i = 0; i < other->count; i++)

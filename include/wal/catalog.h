@@ -64,4 +64,8 @@ MUST_CHECK bool catalog_decode(const uint8_t *record, const RecordHead *head,
 	Lsn lsn, const WalVersion *version, const WalScope *scope,
 	CatalogChange *change, ErrInfo *err);
 
+/* Tell scope of a change that the record at lsn makes. */
+MUST_CHECK bool catalog_follow(
+	const CatalogChange *change, WalScope *scope, Lsn lsn, ErrInfo *err);
+
 #endif /* WAL_CATALOG_H */

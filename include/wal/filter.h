@@ -127,4 +127,7 @@ const FilterStats *filter_stats(const WalFilter *filter);
  */
 Tally *filter_tally(WalFilter *filter);
 
+/* All records that begin before this are in the tally, and none behind it. */
+Lsn filter_decided(const WalFilter *filter);
+
 #endif /* WAL_FILTER_H */

@@ -21,6 +21,16 @@ typedef struct RecordRelation
 	uint32_t relfilenumber;
 } RecordRelation;
 
+/* A block reference, as far as its image and its data are concerned. */
+typedef struct RecordBlock
+{
+	uint8_t flags;
+	uint8_t bimg_info; /* these two are 0 without an image */
+	uint16_t image_len;
+	uint16_t hole_offset;
+	uint16_t data_len;
+} RecordBlock;
+
 typedef struct RecordHead
 {
 	uint32_t total; /* xl_tot_len */
@@ -33,6 +43,13 @@ typedef struct RecordHead
 	/* relations of the block references, neighbours that are the same given once */
 	RecordRelation relations[WAL_BLOCK_ID_MAX + 1];
 	unsigned relation_count;
+
+	RecordBlock first_block; /* if there are any */
+	/*
+	 * Images and data of the blocks, in the order of their headers, then the main
+	 * data: all that follows the fragment headers.
+	 */
+	uint32_t payload_len;
 
 	/*
 	 * Main data: its length and the part of it that was needed and is here

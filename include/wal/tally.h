@@ -7,6 +7,8 @@
 
 #include "base.h"
 
+#include "wal/rmgr.h"
+
 typedef struct TallyCount
 {
 	Oid database; /* InvalidOid: what belongs to no database */
@@ -24,8 +26,14 @@ typedef struct Tally
 	size_t last; /* where the last one was found */
 } Tally;
 
-/* One record more. */
+/* One record more of a database. */
 void tally_add(Tally *tally, Oid database, uint32_t bytes, bool blanked);
+/*
+ * One record more, of total bytes: once for each database that it names, for none
+ * (InvalidOid) if it names none.
+ */
+void tally_record(
+	Tally *tally, const RmgrSubjects *subjects, uint32_t total, bool blanked);
 /* Add up: other into tally. */
 void tally_merge(Tally *tally, const Tally *other);
 /* Forget all counts, keep the memory. */
