@@ -4,294 +4,246 @@
  */
 #include "base.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/mem.h"
-#include "util/monotime.h"
-#include "wal/crc32c.h"
 #include "state/journal.h"
 
-#define FORMAT_VERSION 1
-#define LOCK_WAIT_MS 5000
-#define LOCK_PAUSE_MS 10
-#define JOURNAL_MAX ((size_t) 16 * 1024 * 1024)
-#define CRC_TEXT_LEN 8
-#define LINE_MAX_LEN 512
-/* A state_directory, which is shorter, and a rule name of at most 63 bytes. */
-#define PATH_SIZE 1024
+#define FOLDER "scope"
+/* A database's name of 63 bytes, each as %XX; a little more does no harm. */
+#define ENCODED_NAME_SIZE 256
+
+static const LineFormat format = {
+	.magic = "walbouncer-scope",
+	.label = "scope journal",
+	.damaged_hint =
+		"Restore it; or rebuild the standbys of the rule, then remove it.",
+	.foreign_hint = "Remove it if the standbys of the rule have been rebuilt.",
+};
 
 static const char *const kind_names[SCOPE_KIND_COUNT] = {
 	[SCOPE_DATABASE] = "database",
 	[SCOPE_TABLESPACE] = "tablespace",
 };
 
-static bool
-io_error(const Journal *j, const char *what, ErrInfo *err)
+/* ---- what is on record ---- */
+
+/* Where oid is or would be. */
+static size_t
+table_position(const JournalTable *table, Oid oid)
 {
-	return errinfo_set(
-		err, SQLSTATE_IO_ERROR, "could not %s \"%s\": %m", what, j->path);
-}
+	size_t low = 0;
+	size_t high = table->count;
 
-static bool
-damaged(const Journal *j, size_t line, ErrInfo *err)
-{
-	errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
-		"scope journal \"%s\" is damaged at line %zu", j->path, line);
-	return errinfo_hint(err,
-		"Restore it; or rebuild the standbys of the rule, then remove it.");
-}
-
-/* Queue one line; text has no CRC and no newline yet. */
-static void
-add_line(Journal *j, const char *text)
-{
-	char crc[CRC_TEXT_LEN + 2];
-
-	snprintf(crc, sizeof(crc), "%08x ",
-		crc32c_final(crc32c_update(CRC32C_INIT, text, strlen(text))));
-	buf_put_bytes(&j->pending, crc, CRC_TEXT_LEN + 1);
-	buf_put_bytes(&j->pending, text, strlen(text));
-	buf_put_u8(&j->pending, '\n');
-}
-
-static void
-encode_name(const char *name, char *out, size_t size)
-{
-	size_t len = 0;
-
-	for (; *name != '\0' && len + 4 < size; name++)
+	while (low < high)
 	{
-		unsigned char c = (unsigned char) *name;
+		size_t middle = low + (high - low) / 2;
 
-		if (isalnum(c) || strchr("_.-", c) != NULL)
-			out[len++] = (char) c;
+		if (table->entries[middle].oid < oid)
+			low = middle + 1;
 		else
-			len += (size_t) snprintf(out + len, size - len, "%%%02X", c);
+			high = middle;
 	}
-	out[len] = '\0';
+	return low;
 }
 
-void
-journal_add_digest(Journal *j, uint64_t digest)
+const JournalEntry *
+journal_find(const Journal *j, ScopeKind kind, Oid oid)
 {
-	char text[64];
+	const JournalTable *table = &j->tables[kind];
+	size_t at = table_position(table, oid);
 
-	snprintf(text, sizeof(text), "rule %016" PRIx64, digest);
-	add_line(j, text);
+	return at < table->count && table->entries[at].oid == oid
+			   ? &table->entries[at]
+			   : NULL;
 }
 
-void
-journal_add(Journal *j, ScopeKind kind, Oid oid, ScopeVerdict verdict,
-	Lsn since, const char *reason, const char *name)
+/* The entry of oid, made if there is none: in. */
+static JournalEntry *
+table_entry(JournalTable *table, Oid oid)
 {
-	char encoded[256];
-	char text[LINE_MAX_LEN];
+	size_t at = table_position(table, oid);
 
-	encode_name(name, encoded, sizeof(encoded));
-	snprintf(text, sizeof(text), "%s %u %s " LSN_FORMAT " %s %s",
-		kind_names[kind], oid, verdict == SCOPE_OUT ? "out" : "in",
-		LSN_ARGS(since), reason, encoded);
-	add_line(j, text);
+	if (at < table->count && table->entries[at].oid == oid)
+		return &table->entries[at];
+	if (table->count == table->cap)
+	{
+		table->cap = Max(table->cap * 2, 16);
+		table->entries =
+			mem_realloc(table->entries, table->cap * sizeof(JournalEntry));
+	}
+	memmove(&table->entries[at + 1], &table->entries[at],
+		(table->count - at) * sizeof(JournalEntry));
+	table->count++;
+	table->entries[at] = (JournalEntry){.oid = oid, .verdict = SCOPE_IN};
+	return &table->entries[at];
 }
+
+static void
+forget_all(Journal *j)
+{
+	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
+		j->tables[kind].count = 0;
+	j->has_digest = false;
+}
+
+/* ---- reading ---- */
 
 /* A "database" or "tablespace" line: out stays out. */
 static bool
-apply_decision(WalScope *scope, ScopeKind kind, const char *rest)
+apply_decision(Journal *j, ScopeKind kind, const char *rest)
 {
 	char verdict[8];
 	char since_text[LSN_TEXT_SIZE];
-	ScopeVerdict known;
+	JournalEntry *entry;
 	unsigned oid;
 	Lsn since;
 
 	if (sscanf(rest, "%u %7s %17s ", &oid, verdict, since_text) != 3 ||
 		!lsn_parse(since_text, &since))
 		return false;
-	if (walscope_get(scope, kind, oid, &known) && known == SCOPE_OUT)
-		return true;
-	if (strcmp(verdict, "out") == 0)
-		walscope_set_out(scope, kind, oid, since);
-	else if (strcmp(verdict, "in") == 0)
-		walscope_set(scope, kind, oid, SCOPE_IN);
-	else
+	if (strcmp(verdict, "out") != 0 && strcmp(verdict, "in") != 0)
 		return false;
+	entry = table_entry(&j->tables[kind], oid);
+	if (entry->verdict == SCOPE_IN && verdict[0] == 'o')
+	{
+		entry->verdict = SCOPE_OUT;
+		entry->since = since;
+	}
 	return true;
 }
 
-/* The first line: is this a journal, and of these standbys? */
+/* The kind whose name text begins with, with a blank behind it; *rest is what follows. */
 static bool
-check_first_line(
-	const Journal *j, const char *text, uint64_t sysid, ErrInfo *err)
+parse_kind(const char *text, ScopeKind *kind, const char **rest)
 {
-	uint64_t number;
-	int version;
-
-	if (sscanf(text, "walbouncer-scope %d %" SCNu64, &version, &number) != 2 ||
-		version != FORMAT_VERSION)
+	for (int i = 0; i < SCOPE_KIND_COUNT; i++)
 	{
-		errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
-			"\"%s\" is not a scope journal of format %d", j->path,
-			FORMAT_VERSION);
-		return false;
-	}
-	if (number == sysid)
-		return true;
-	errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-		"scope journal \"%s\" is of another database system", j->path);
-	return errinfo_hint(
-		err, "Remove it if the standbys of the rule have been rebuilt.");
-}
+		size_t len = strlen(kind_names[i]);
 
-/* One line with a good CRC, terminated. */
-static bool
-apply_line(Journal *j, const char *text, WalScope *scope)
-{
-	uint64_t number;
-
-	if (sscanf(text, "rule %" SCNx64, &number) == 1)
-	{
-		j->has_digest = true;
-		j->digest = number;
-		return true;
-	}
-	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
-	{
-		size_t len = strlen(kind_names[kind]);
-
-		if (strncmp(text, kind_names[kind], len) == 0 && text[len] == ' ')
-			return apply_decision(scope, (ScopeKind) kind, text + len + 1);
+		if (strncmp(text, kind_names[i], len) == 0 && text[len] == ' ')
+		{
+			*kind = (ScopeKind) i;
+			*rest = text + len + 1;
+			return true;
+		}
 	}
 	return false;
 }
 
+/* A file of a catalog goes to scope at once: nothing takes it back. */
 static bool
-line_crc_good(const char *line, size_t len)
+apply_catalog(const char *text, WalScope *scope)
 {
-	char crc[CRC_TEXT_LEN + 1];
+	const char *rest;
+	unsigned relfilenumber;
+	ScopeKind kind;
 
-	if (len <= CRC_TEXT_LEN || line[CRC_TEXT_LEN] != ' ')
+	if (!parse_kind(text, &kind, &rest) ||
+		sscanf(rest, "%u", &relfilenumber) != 1)
 		return false;
-	snprintf(crc, sizeof(crc), "%08x",
-		crc32c_final(crc32c_update(
-			CRC32C_INIT, line + CRC_TEXT_LEN + 1, len - CRC_TEXT_LEN - 1)));
-	return memcmp(crc, line, CRC_TEXT_LEN) == 0;
-}
-
-/* All lines of text, which is len bytes and terminated; cuts a torn end off the file. */
-static bool
-apply_text(Journal *j, char *text, size_t len, uint64_t sysid, WalScope *scope,
-	ErrInfo *err)
-{
-	size_t pos = 0;
-
-	for (size_t line = 1; pos < len; line++)
-	{
-		char *start = text + pos;
-		char *end = memchr(start, '\n', len - pos);
-
-		if (end == NULL)
-		{
-			/* Never acknowledged: it was not fsynced, so nothing depends on it. */
-			if (ftruncate(j->fd, (off_t) pos) != 0)
-				return io_error(j, "truncate", err);
-			break;
-		}
-		*end = '\0';
-		if (!line_crc_good(start, (size_t) (end - start)))
-			return damaged(j, line, err);
-		start += CRC_TEXT_LEN + 1;
-		if (line == 1 && !check_first_line(j, start, sysid, err))
-			return false;
-		if (line > 1 && !apply_line(j, start, scope))
-			return damaged(j, line, err);
-		pos = (size_t) (end - text) + 1;
-	}
-	j->is_new = pos == 0;
+	if (scope != NULL)
+		walscope_add_catalog(scope, kind, relfilenumber);
 	return true;
 }
 
 static bool
-read_file(Journal *j, uint64_t sysid, WalScope *scope, ErrInfo *err)
+apply_line(Journal *j, const char *text, WalScope *scope)
 {
-	struct stat st;
-	char *text;
-	size_t len = 0;
-	bool ok;
+	const char *rest;
+	uint64_t number;
+	ScopeKind kind;
 
-	if (fstat(j->fd, &st) != 0)
-		return io_error(j, "stat", err);
-	if ((uint64_t) st.st_size > JOURNAL_MAX)
-		return errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
-			"scope journal \"%s\" is too large", j->path);
-	text = mem_alloc((size_t) st.st_size + 1);
-	while (len < (size_t) st.st_size)
+	if (parse_kind(text, &kind, &rest))
+		return apply_decision(j, kind, rest);
+	if (strncmp(text, "catalog ", 8) == 0)
+		return apply_catalog(text + 8, scope);
+	if (strncmp(text, "rescope ", 8) == 0)
 	{
-		ssize_t n =
-			pread(j->fd, text + len, (size_t) st.st_size - len, (off_t) len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-		{
-			free(text);
-			return io_error(j, "read", err);
-		}
-		len += (size_t) n;
+		forget_all(j);
+		return true;
 	}
-	text[len] = '\0';
-	ok = apply_text(j, text, len, sysid, scope, err);
-	free(text);
-	return ok;
+	if (sscanf(text, "rule %" SCNx64, &number) != 1)
+		return false;
+	j->has_digest = true;
+	j->digest = number;
+	return true;
 }
 
-/* The name of a new file is durable once its directory is. */
+/* All lines into the tables. */
 static bool
-sync_directory(const Journal *j, const char *directory, ErrInfo *err)
+read_lines(Journal *j, WalScope *scope, ErrInfo *err)
 {
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
+	LineReader r;
+	const char *text;
+	LineStatus status;
 
-	if (fd >= 0)
-		close(fd);
-	return ok || io_error(j, "make durable", err);
+	linereader_init(&r, &j->file);
+	while ((status = linereader_next(&r, &text, err)) == LINE_OK)
+	{
+		if (!apply_line(j, text, scope))
+		{
+			linefile_damaged(&j->file, r.at, err);
+			status = LINE_FAILED;
+			break;
+		}
+	}
+	linereader_clear(&r);
+	return status == LINE_END;
 }
+
+static void
+apply_tables(const Journal *j, WalScope *scope)
+{
+	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
+	{
+		const JournalTable *table = &j->tables[kind];
+
+		for (size_t i = 0; i < table->count; i++)
+		{
+			const JournalEntry *entry = &table->entries[i];
+
+			if (entry->verdict == SCOPE_OUT)
+				walscope_set_out(
+					scope, (ScopeKind) kind, entry->oid, entry->since);
+			else
+				walscope_set(scope, (ScopeKind) kind, entry->oid, SCOPE_IN);
+		}
+	}
+}
+
+/* ---- opening ---- */
 
 bool
 journal_exists(const char *state_directory, const char *rule)
 {
-	char path[PATH_SIZE];
+	char path[LINEFILE_PATH_SIZE];
 
-	snprintf(path, sizeof(path), "%s/scope/%s", state_directory, rule);
+	snprintf(path, sizeof(path), "%s/" FOLDER "/%s", state_directory, rule);
 	return access(path, F_OK) == 0 || errno != ENOENT;
 }
 
-/*
- * The lock is held for moments only.  Whoever holds it longer has been stopped, and
- * must not stop us: the standby is told, and comes again.
- */
 static bool
-lock_file(const Journal *j, ErrInfo *err)
+open_journal(Journal *j, const char *state_directory, const char *rule,
+	uint64_t system_identifier, LineFileMode mode, WalScope *scope,
+	ErrInfo *err)
 {
-	int64_t deadline = monotime_ms() + LOCK_WAIT_MS;
-
-	while (flock(j->fd, LOCK_EX | LOCK_NB) != 0)
+	*j = (Journal){.path = j->file.path};
+	if (!linefile_open(&j->file, &format, state_directory, FOLDER, rule,
+			system_identifier, mode, err))
+		return false;
+	if (!linefile_lock(&j->file, err) || !read_lines(j, scope, err))
 	{
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return io_error(j, "lock", err);
-		if (monotime_ms() >= deadline)
-			return errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
-				"scope journal \"%s\" is locked by another process", j->path);
-		poll(NULL, 0, LOCK_PAUSE_MS);
+		journal_close(j);
+		return false;
 	}
+	j->is_new = j->file.end == 0;
+	if (scope != NULL)
+		apply_tables(j, scope);
 	return true;
 }
 
@@ -299,70 +251,92 @@ bool
 journal_open(Journal *j, const char *state_directory, const char *rule,
 	uint64_t system_identifier, WalScope *scope, ErrInfo *err)
 {
-	char directory[PATH_SIZE];
-	char first[64];
-
-	*j = (Journal){.fd = -1};
-	buf_init(&j->pending, JOURNAL_MAX);
-	if (strlen(state_directory) > PATH_SIZE - 100)
-		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
-			"state_directory is longer than %d bytes", PATH_SIZE - 100);
-	snprintf(directory, sizeof(directory), "%s/scope", state_directory);
-	snprintf(j->path, sizeof(j->path), "%s/%s", directory, rule);
-	if (mkdir(directory, 0700) != 0 && errno != EEXIST)
-		return io_error(j, "create the directory of", err);
-	j->fd = open(j->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	if (j->fd < 0)
-		return io_error(j, "open", err);
-	if (!lock_file(j, err))
-		goto fail;
-	if (!read_file(j, system_identifier, scope, err))
-		goto fail;
-	if (j->is_new)
-	{
-		if (!sync_directory(j, directory, err) ||
-			!sync_directory(j, state_directory, err))
-			goto fail;
-		snprintf(first, sizeof(first), "walbouncer-scope %d %" PRIu64,
-			FORMAT_VERSION, system_identifier);
-		add_line(j, first);
-	}
-	return true;
-
-fail:
-	journal_close(j);
-	return false;
+	return open_journal(j, state_directory, rule, system_identifier,
+		LINEFILE_CREATE, scope, err);
 }
 
 bool
-journal_commit(Journal *j, ErrInfo *err)
+journal_open_read(Journal *j, const char *state_directory, const char *rule,
+	uint64_t system_identifier, WalScope *scope, ErrInfo *err)
 {
-	size_t done = 0;
-
-	if (j->pending.failed)
-		return errinfo_set(err, SQLSTATE_INTERNAL_ERROR,
-			"too much to write to \"%s\"", j->path);
-	while (done < j->pending.len)
-	{
-		ssize_t n = write(j->fd, j->pending.data + done, j->pending.len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return io_error(j, "write to", err);
-		done += (size_t) n;
-	}
-	if (done > 0 && fdatasync(j->fd) != 0)
-		return io_error(j, "fsync", err);
-	buf_reset(&j->pending);
-	return true;
+	if (open_journal(j, state_directory, rule, system_identifier, LINEFILE_READ,
+			scope, err))
+		return true;
+	j->is_new = j->file.missing;
+	return j->is_new;
 }
 
 void
 journal_close(Journal *j)
 {
-	if (j->fd >= 0)
-		close(j->fd);
-	j->fd = -1;
-	buf_clear(&j->pending);
+	linefile_close(&j->file);
+	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
+	{
+		free(j->tables[kind].entries);
+		j->tables[kind] = (JournalTable){0};
+	}
+}
+
+/* ---- writing ---- */
+
+void
+journal_add_digest(Journal *j, uint64_t digest)
+{
+	linefile_add(&j->file, "rule %016" PRIx64, digest);
+}
+
+void
+journal_add(Journal *j, ScopeKind kind, Oid oid, ScopeVerdict verdict,
+	Lsn since, const char *reason, const char *name)
+{
+	char encoded[ENCODED_NAME_SIZE];
+
+	linefile_encode_name(name, encoded, sizeof(encoded));
+	linefile_add(&j->file, "%s %u %s " LSN_FORMAT " %s %s", kind_names[kind],
+		oid, verdict == SCOPE_OUT ? "out" : "in", LSN_ARGS(since), reason,
+		encoded);
+}
+
+void
+journal_add_catalog(Journal *j, ScopeKind kind, uint32_t relfilenumber)
+{
+	linefile_add(&j->file, "catalog %s %u", kind_names[kind], relfilenumber);
+}
+
+bool
+journal_commit(Journal *j, ErrInfo *err)
+{
+	return linefile_append(&j->file, err) && linefile_sync(&j->file, err);
+}
+
+/* ---- forgetting ---- */
+
+static bool
+add_rescope(Journal *j, ErrInfo *err)
+{
+	char now[LINEFILE_TIME_SIZE];
+
+	/* its maker was killed: it has no first line yet */
+	if (j->is_new)
+		return true;
+	linefile_time(now);
+	linefile_add(&j->file, "rescope %s", now);
+	return journal_commit(j, err);
+}
+
+bool
+journal_forget(const char *state_directory, const char *rule, size_t *decisions,
+	ErrInfo *err)
+{
+	Journal j;
+	bool ok;
+
+	*decisions = 0;
+	if (!open_journal(&j, state_directory, rule, 0, LINEFILE_WRITE, NULL, err))
+		return j.file.missing;
+	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
+		*decisions += j.tables[kind].count;
+	ok = add_rescope(&j, err);
+	journal_close(&j);
+	return ok;
 }

@@ -11,31 +11,50 @@
  *		rule DIGEST									the filter that what follows was decided by
  *		database OID in|out SINCE REASON NAME
  *		tablespace OID in|out SINCE REASON NAME
+ *		catalog database|tablespace RELFILENUMBER	a file that it lies in, or has lain in
+ *		rescope TIME								the standbys were rebuilt
  *
  * SINCE is the LSN from which on records are withheld; what began before it had
- * been sent already.  NAME has %XX for what is not a letter, digit, '_', '.' or '-'.  Later lines win,
- * but for one thing: what is out stays out.
+ * been sent already.  NAME has %XX for what is not a letter, digit, '_', '.' or '-',
+ * and is empty if it is not known.  Later lines win, but for one thing: what is out
+ * stays out.  With "rescope" all decisions above it are forgotten, and the rule's
+ * digest; the files of catalogs are not.
  *
  * All workers of a rule share the file; a lock on it covers reading and
  * appending.  A line that was not written to its end is cut off; damage anywhere
- * else is an error, since a decision may have been lost.
+ * else is an error, since a decision may have been lost.  See linefile.h.
  */
 #ifndef STATE_JOURNAL_H
 #define STATE_JOURNAL_H
 
 #include "base.h"
 
-#include "util/buf.h"
+#include "state/linefile.h"
 #include "util/errinfo.h"
 #include "util/lsn.h"
 #include "wal/walscope.h"
 
+/* A decision that is on record. */
+typedef struct JournalEntry
+{
+	Oid oid;
+	ScopeVerdict verdict;
+	Lsn since; /* SCOPE_OUT */
+} JournalEntry;
+
+typedef struct JournalTable
+{
+	JournalEntry *entries; /* ascending by oid; owned */
+	size_t count;
+	size_t cap;
+} JournalTable;
+
 typedef struct Journal
 {
-	int fd; /* open and locked */
-	char path[1200];
-	Buf pending; /* lines to be appended */
-	bool is_new; /* nothing was in it */
+	LineFile file; /* open and locked */
+	JournalTable tables[SCOPE_KIND_COUNT];
+	const char *path; /* of the file */
+	bool is_new;      /* nothing was in it */
 	bool has_digest;
 	uint64_t digest; /* of the last "rule" line */
 } Journal;
@@ -45,21 +64,45 @@ bool journal_exists(const char *state_directory, const char *rule);
 
 /*
  * Open and lock the journal of a rule, making it if there is none, and set in
- * scope what it says.  False, with err, on failure.
+ * scope, which may be NULL, what it says.  False, with err, on failure.  The Journal
+ * must stay where it is until journal_close.
  */
 MUST_CHECK bool journal_open(Journal *j, const char *state_directory,
 	const char *rule, uint64_t system_identifier, WalScope *scope,
 	ErrInfo *err);
 
+/*
+ * The same to look at: nothing is made, and nothing can be written; is_new if there
+ * is none.  A system_identifier of 0 is whatever it says.
+ */
+MUST_CHECK bool journal_open_read(Journal *j, const char *state_directory,
+	const char *rule, uint64_t system_identifier, WalScope *scope,
+	ErrInfo *err);
+
+/* What is on record of an OID; NULL: nothing. */
+const JournalEntry *journal_find(const Journal *j, ScopeKind kind, Oid oid);
+
 /* Lines for journal_commit to append. */
 void journal_add_digest(Journal *j, uint64_t digest);
 void journal_add(Journal *j, ScopeKind kind, Oid oid, ScopeVerdict verdict,
 	Lsn since, const char *reason, const char *name);
+void journal_add_catalog(Journal *j, ScopeKind kind, uint32_t relfilenumber);
 
-/* Append what was added and make it durable. */
+/*
+ * Append what was added and make it durable, all or nothing.  Due even if nothing was
+ * added, before anything is done by what was read: whoever wrote that may have been
+ * killed before it was durable.
+ */
 MUST_CHECK bool journal_commit(Journal *j, ErrInfo *err);
 
 /* Unlock and close.  What was not committed is forgotten. */
 void journal_close(Journal *j);
+
+/*
+ * Forget all decisions of a rule; *decisions is how many there were.  No journal, no
+ * decisions.
+ */
+MUST_CHECK bool journal_forget(const char *state_directory, const char *rule,
+	size_t *decisions, ErrInfo *err);
 
 #endif /* STATE_JOURNAL_H */
