@@ -119,6 +119,10 @@ linefile_open(LineFile *f, const LineFormat *format,
 		.system_identifier = system_identifier,
 		.state_directory_len = strlen(state_directory)};
 	buf_init(&f->pending, PENDING_MAX);
+	f->missing = state_directory[0] == '\0';
+	if (f->missing)
+		return errinfo_set(
+			err, SQLSTATE_CONFIG_FILE_ERROR, "state_directory is not set");
 	if (f->state_directory_len > LINEFILE_DIRECTORY_MAX)
 		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
 			"state_directory is longer than %d bytes", LINEFILE_DIRECTORY_MAX);
