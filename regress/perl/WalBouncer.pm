@@ -178,6 +178,7 @@ shared_buffers = 16MB
 max_connections = 40
 max_wal_senders = 20
 max_prepared_transactions = 10
+password_encryption = scram-sha-256
 autovacuum = off
 log_statement = none
 log_checkpoints = off
