@@ -16,6 +16,7 @@
 
 #define BOARD_NAME_SIZE 64
 #define BOARD_KEY_SIZE 32
+#define BOARD_ALARM_SIZE 256
 
 /* The cell of the reader; workers have those from BOARD_FIRST_WORKER on. */
 #define BOARD_READER 0
@@ -51,6 +52,9 @@ typedef struct BoardStatus
 	/* hot standby feedback, epoch in the upper half; 0: none */
 	uint64_t xmin;
 	uint64_t catalog_xmin;
+	/* what somebody should look at, the latest; "" if there was nothing */
+	uint32_t alarms;
+	char alarm[BOARD_ALARM_SIZE];
 	uint8_t cancel_key[BOARD_KEY_SIZE];
 	uint32_t cancel_key_len;
 } BoardStatus;
