@@ -16,6 +16,7 @@
 
 #include "util/mem.h"
 #include "state/journal.h"
+#include "state/ledger.h"
 #include "state/rulescope.h"
 
 /* What a scope's listener knows; it goes with the scope. */
@@ -742,5 +743,11 @@ bool
 rulescope_forget(const char *state_directory, const char *rule,
 	size_t *decisions, ErrInfo *err)
 {
-	return journal_forget(state_directory, rule, decisions, err);
+	*decisions = 0;
+	/*
+	 * The ledgers first: if we get no further, a standby's record is looked up
+	 * where it begins, which is what the journal is good for.
+	 */
+	return ledger_forget(state_directory, rule, err) &&
+		   journal_forget(state_directory, rule, decisions, err);
 }

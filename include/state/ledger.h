@@ -4,9 +4,10 @@
  *		auditor, and for itself, when it goes on in the middle of a record.
  *
  * state_directory/ledger/RULE/USER@APPLICATION_NAME, in which %XX stands for what
- * is not a letter, digit, '_', '.' or '-'.  Append-only text, a CRC-32C in front of
- * each line (see linefile.h); SESSION tells the lines of one stream from those of
- * another that used the same name at the same time:
+ * is not a letter, digit, '_', '.' or '-'; what is too long for a file name ends in
+ * '~' and a digest.  Append-only text, a CRC-32C in front of each line (see
+ * linefile.h); SESSION, a process id and a time, tells the lines of one stream from
+ * those of another that used the same name at the same time:
  *
  *		walbouncer-ledger 1 SYSTEM-IDENTIFIER
  *		begin SESSION LSN TLI DIGEST TIME		from here on, by this filter
@@ -16,7 +17,10 @@
  *		rescope TIME				the standby was rebuilt
  *
  * DB is a database's OID, 0 for what belongs to none; KR, KB, BR, BB are records
- * kept, their bytes, records blanked, their bytes.  "begin" is durable before the
+ * kept, their bytes, records blanked, their bytes.  If there are more databases than
+ * a line takes, another "range" with the same FROM and TO goes on with them; so a
+ * reader needs memory for one line only.  TIME comes last in its line, as it has
+ * blanks.  "begin" is durable before the
  * first byte is sent; "range" and "straddle" before the first byte of the segment
  * that follows.  A session without "end" was cut off: less than a segment more than
  * its last range was sent, by the filter that its last "begin" names; the standby
@@ -44,14 +48,23 @@ typedef struct LedgerKey
 	uint64_t system_identifier;
 } LedgerKey;
 
-/* Open it, making it if there is none; NULL, with err, on failure. */
+/*
+ * Open it, making it if there is none, unless the rule has LEDGER_FILES_MAX of them
+ * already: application_name is the client's to choose.  NULL, with err, on failure.
+ */
+#define LEDGER_FILES_MAX 1000
 MUST_CHECK Ledger *ledger_open(const LedgerKey *key, ErrInfo *err);
 /* Without a word: ledger_end comes before this, unless the stream failed. */
 void ledger_close(Ledger *ledger);
 
 /*
  * What is on record of the record that goes on at boundary, the start of a segment,
- * in a page of timeline tli; the latest, and not from before a rescope.
+ * for a standby on timeline tli: of the lines for that boundary the latest of the
+ * highest timeline that is not above tli, but none from before a rescope.  The page
+ * there may be of another timeline still; it is the filter that compares them.
+ *
+ * Reads the file from its end on.  False also if it is damaged there: then the
+ * record has to be looked at where it begins.
  */
 MUST_CHECK bool ledger_find_straddle(
 	Ledger *ledger, Lsn boundary, TimeLineId tli, Straddle *straddle);
@@ -85,10 +98,12 @@ typedef enum LedgerLineKind
 	LEDGER_RESCOPE
 } LedgerLineKind;
 
+#define LEDGER_SESSION_SIZE 40
+
 typedef struct LedgerLine
 {
 	LedgerLineKind kind;
-	char session[40];
+	char session[LEDGER_SESSION_SIZE];
 	Lsn from;
 	Lsn to; /* for others than ranges the same as from */
 	TimeLineId tli;
@@ -101,7 +116,10 @@ typedef struct LedgerLine
 /* Called for each line; false stops the reading without error. */
 typedef bool (*LedgerVisitor)(void *arg, const LedgerLine *line);
 
-/* Read a ledger file.  A torn last line is ignored; other damage is an error. */
+/*
+ * Read a ledger file.  A torn last line is ignored; other damage is an error.  An
+ * empty one has a system_identifier of 0.
+ */
 MUST_CHECK bool ledger_read(const char *path, uint64_t *system_identifier,
 	LedgerVisitor visit, void *arg, ErrInfo *err);
 
