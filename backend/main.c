@@ -16,6 +16,8 @@
 #include "conf/option.h"
 #include "exitcode.h"
 #include "process/title.h"
+#include "state/journal.h"
+#include "state/rulescope.h"
 #include "supervisor/privileges.h"
 #include "supervisor/reload.h"
 #include "supervisor/supervisor.h"
@@ -29,6 +31,7 @@ typedef enum Task
 	TASK_CHECK,
 	TASK_SHOW,
 	TASK_DESCRIBE,
+	TASK_RESCOPE,
 	TASK_HELP,
 	TASK_VERSION
 } Task;
@@ -37,7 +40,8 @@ typedef enum Task
 enum
 {
 	OPT_CHECK = 256,
-	OPT_DESCRIBE
+	OPT_DESCRIBE,
+	OPT_RESCOPE
 };
 
 typedef struct CommandLine
@@ -45,6 +49,7 @@ typedef struct CommandLine
 	Task task;
 	const char *config_file; /* NULL: none */
 	const char *show_name;   /* of TASK_SHOW */
+	const char *rule_name;   /* of TASK_RESCOPE */
 	ConfigOverrides overrides;
 } CommandLine;
 
@@ -65,6 +70,10 @@ static const char help_text[] =
 	"      --check              check the configuration, then exit\n"
 	"  -C NAME                  print the value of a setting, then exit\n"
 	"      --describe-config    print what can be set, then exit\n"
+	"      --rescope=RULE       forget what the rule's filter has decided, "
+	"since "
+	"its\n"
+	"                           standbys are being rebuilt, then exit\n"
 	"  -V, --version            print the version, then exit\n"
 	"  -?, --help               print this, then exit\n"
 	"\n"
@@ -140,6 +149,10 @@ take_option(CommandLine *cl, int c)
 		case OPT_DESCRIBE:
 			cl->task = TASK_DESCRIBE;
 			break;
+		case OPT_RESCOPE:
+			cl->task = TASK_RESCOPE;
+			cl->rule_name = optarg;
+			break;
 		default:
 			cl->task = TASK_HELP;
 			break;
@@ -158,6 +171,7 @@ parse_command_line(int argc, char **argv, CommandLine *cl)
 		{"verbose", no_argument, NULL, 'v'},
 		{"check", no_argument, NULL, OPT_CHECK},
 		{"describe-config", no_argument, NULL, OPT_DESCRIBE},
+		{"rescope", required_argument, NULL, OPT_RESCOPE},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, '?'},
 		{NULL, 0, NULL, 0},
@@ -267,6 +281,65 @@ serve(Settings *settings)
 	return supervisor_run(settings);
 }
 
+/*
+ * By the configuration, or by the journal of one that is no longer there.  The name
+ * is a file's, so it must not lead elsewhere.
+ */
+static bool
+is_rule_known(const Config *config, const char *name)
+{
+	for (size_t i = 0; i < config->rule_count; i++)
+	{
+		if (strcmp(config->rules[i].name, name) == 0)
+			return true;
+	}
+	return name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL &&
+		   config->state_directory[0] != '\0' &&
+		   journal_exists(config->state_directory, name);
+}
+
+/* As the user that the daemon runs as: what it cannot do, we cannot do to it. */
+static bool
+rescope(const Config *config, const char *name, ErrInfo *err)
+{
+	size_t decisions;
+
+	if (!privileges_drop(config->user, err))
+		return false;
+	if (!is_rule_known(config, name))
+		return errinfo_set(
+			err, SQLSTATE_UNDEFINED_OBJECT, "there is no rule \"%s\"", name);
+	if (!rulescope_forget(config->state_directory, name, &decisions, err))
+		return false;
+	printf("rule \"%s\": decisions forgotten: %zu\n", name, decisions);
+	return true;
+}
+
+static int
+rescope_rule(const Settings *settings, const char *name)
+{
+	ErrInfo err;
+
+	if (rescope(settings->config, name, &err))
+		return EXITCODE_OK;
+	print_error(&err);
+	return EXITCODE_STARTUP;
+}
+
+static int
+run_task(const Settings *settings, const CommandLine *cl)
+{
+	switch (cl->task)
+	{
+		case TASK_CHECK:
+			return check_config_file(settings);
+		case TASK_RESCOPE:
+			return rescope_rule(settings, cl->rule_name);
+		default:
+			return show_setting(settings, cl->show_name);
+	}
+}
+
 /* What needs a configuration. */
 static int
 run_with_config(const CommandLine *cl)
@@ -285,8 +358,7 @@ run_with_config(const CommandLine *cl)
 	}
 	if (cl->task == TASK_SERVE)
 		return serve(&settings);
-	status = cl->task == TASK_CHECK ? check_config_file(&settings)
-									: show_setting(&settings, cl->show_name);
+	status = run_task(&settings, cl);
 	config_free(settings.config);
 	free(settings.text);
 	return status;

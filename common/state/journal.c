@@ -232,7 +232,7 @@ open_journal(Journal *j, const char *state_directory, const char *rule,
 	uint64_t system_identifier, LineFileMode mode, WalScope *scope,
 	ErrInfo *err)
 {
-	*j = (Journal){.path = j->file.path};
+	*j = (Journal){0};
 	if (!linefile_open(&j->file, &format, state_directory, FOLDER, rule,
 			system_identifier, mode, err))
 		return false;

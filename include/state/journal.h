@@ -53,8 +53,7 @@ typedef struct Journal
 {
 	LineFile file; /* open and locked */
 	JournalTable tables[SCOPE_KIND_COUNT];
-	const char *path; /* of the file */
-	bool is_new;      /* nothing was in it */
+	bool is_new; /* nothing was in it */
 	bool has_digest;
 	uint64_t digest; /* of the last "rule" line */
 } Journal;
@@ -64,8 +63,7 @@ bool journal_exists(const char *state_directory, const char *rule);
 
 /*
  * Open and lock the journal of a rule, making it if there is none, and set in
- * scope, which may be NULL, what it says.  False, with err, on failure.  The Journal
- * must stay where it is until journal_close.
+ * scope, which may be NULL, what it says.  False, with err, on failure.
  */
 MUST_CHECK bool journal_open(Journal *j, const char *state_directory,
 	const char *rule, uint64_t system_identifier, WalScope *scope,

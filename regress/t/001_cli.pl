@@ -29,6 +29,7 @@ command_exit_is([ $binary, '-C', 'no_such_setting' ], 2, '-C of an unknown setti
 command_exit_is([ $binary, '--no-such-option' ], 2, 'an unknown option');
 command_exit_is([ $binary, '-c', "$file.missing" ], 2, 'a missing file');
 command_fails_like([ $binary, '-p', '65536', '--check' ], qr/port/, 'a port out of range');
+command_fails_like([ $binary, '--rescope' ], qr/needs a value/, '--rescope of nothing');
 
 sub check_fails
 {
