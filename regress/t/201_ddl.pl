@@ -24,6 +24,12 @@ sub sql
 	$primary->safe_psql($db, $_) foreach @statements;
 }
 
+# How to copy a template; before 15 there is but one way.
+sub strategy
+{
+	return $primary->pg_version < 15 ? '' : 'STRATEGY ' . shift;
+}
+
 sub load
 {
 	my $marker = shift;
@@ -72,13 +78,13 @@ load('mark_of_secret', 'secret');
 all_survive('VACUUM FULL pg_class in the excluded database');
 
 # databases made of an excluded one, and of a kept one
-sql('postgres', 'CREATE DATABASE copy_files TEMPLATE secret STRATEGY file_copy');
+sql('postgres', 'CREATE DATABASE copy_files TEMPLATE secret ' . strategy('file_copy'));
 load('mark_of_copy', 'copy_files');
 all_survive('CREATE DATABASE ... TEMPLATE excluded STRATEGY file_copy');
-sql('postgres', 'CREATE DATABASE copy_wal TEMPLATE secret STRATEGY wal_log');
+sql('postgres', 'CREATE DATABASE copy_wal TEMPLATE secret ' . strategy('wal_log'));
 load('mark_of_copy', 'copy_wal');
 all_survive('CREATE DATABASE ... TEMPLATE excluded STRATEGY wal_log');
-sql('postgres', 'CREATE DATABASE copy_kept TEMPLATE kept STRATEGY file_copy');
+sql('postgres', 'CREATE DATABASE copy_kept TEMPLATE kept ' . strategy('file_copy'));
 load('open', 'copy_kept');
 all_survive('CREATE DATABASE ... TEMPLATE kept STRATEGY file_copy');
 
