@@ -6,33 +6,16 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "listing.h"
 #include "util/buf.h"
 #include "util/mem.h"
-
-typedef struct Count
-{
-	uint64_t records;
-	uint64_t bytes;
-} Count;
-
-typedef struct Row
-{
-	Oid database;
-	uint8_t rmid;
-	Count kept;
-	Count blanked;
-} Row;
+#include "wal/tally.h"
 
 struct Summary
 {
-	Row *rows; /* ascending by database, then by resource manager */
-	size_t count;
-	size_t cap;
-	size_t last; /* where the last one was found */
-	Row total;
+	Tally by_rmgr[UINT8_MAX + 1];
+	TallyCount total;
 };
 
 /* A resource manager's name; that of an extension has its number. */
@@ -97,95 +80,63 @@ summary_free(Summary *summary)
 {
 	if (summary == NULL)
 		return;
-	free(summary->rows);
+	for (size_t i = 0; i < lengthof(summary->by_rmgr); i++)
+		tally_clear(&summary->by_rmgr[i]);
 	free(summary);
-}
-
-static Row *
-find_row(Summary *s, Oid database, uint8_t rmid)
-{
-	size_t i = s->last;
-
-	if (i < s->count && s->rows[i].database == database &&
-		s->rows[i].rmid == rmid)
-		return &s->rows[i];
-	for (i = 0; i < s->count; i++)
-	{
-		const Row *row = &s->rows[i];
-
-		if (row->database > database ||
-			(row->database == database && row->rmid >= rmid))
-			break;
-	}
-	s->last = i;
-	if (i < s->count && s->rows[i].database == database &&
-		s->rows[i].rmid == rmid)
-		return &s->rows[i];
-	if (s->count == s->cap)
-	{
-		s->cap = Max(s->cap * 2, 64);
-		s->rows = mem_realloc(s->rows, s->cap * sizeof(Row));
-	}
-	memmove(&s->rows[i + 1], &s->rows[i], (s->count - i) * sizeof(Row));
-	s->count++;
-	s->rows[i] = (Row){.database = database, .rmid = rmid};
-	return &s->rows[i];
-}
-
-static void
-count_record(Row *row, uint32_t bytes, bool blanked)
-{
-	Count *count = blanked ? &row->blanked : &row->kept;
-
-	count->records++;
-	count->bytes += bytes;
 }
 
 void
 summary_add(Summary *s, const RecordHead *head, const RmgrSubjects *subjects,
 	bool blanked)
 {
-	count_record(&s->total, head->total, blanked);
-	if (subjects->count == 0)
-		count_record(find_row(s, InvalidOid, head->rmid), head->total, blanked);
-	for (unsigned i = 0; i < subjects->count; i++)
-	{
-		unsigned before = 0;
-
-		while (before < i &&
-			   subjects->items[before].database != subjects->items[i].database)
-			before++;
-		if (before == i)
-			count_record(find_row(s, subjects->items[i].database, head->rmid),
-				head->total, blanked);
-	}
+	tally_record(&s->by_rmgr[head->rmid], subjects, head->total, blanked);
+	*(blanked ? &s->total.blanked_records : &s->total.kept_records) += 1;
+	*(blanked ? &s->total.blanked_bytes : &s->total.kept_bytes) += head->total;
 }
 
 static void
-print_counts(const Row *row)
+print_counts(const TallyCount *c)
 {
 	printf("\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\n",
-		row->kept.records, row->kept.bytes, row->blanked.records,
-		row->blanked.bytes);
+		c->kept_records, c->kept_bytes, c->blanked_records, c->blanked_bytes);
+}
+
+/* A line for each resource manager that has something of the database. */
+static void
+print_database(const Summary *s, const Names *names, Oid database)
+{
+	const char *name = names_find(names, SCOPE_DATABASE, database);
+
+	for (size_t rmid = 0; rmid < lengthof(s->by_rmgr); rmid++)
+	{
+		const Tally *tally = &s->by_rmgr[rmid];
+
+		for (size_t i = 0; i < tally->count; i++)
+		{
+			if (tally->counts[i].database != database)
+				continue;
+			printf("database\t%u\t", database);
+			if (name != NULL)
+				names_print_quoted(stdout, name);
+			else
+				putchar('-');
+			putchar('\t');
+			print_rmgr((uint8_t) rmid);
+			print_counts(&tally->counts[i]);
+		}
+	}
 }
 
 void
 summary_print(const Summary *s, const Names *names)
 {
-	for (size_t i = 0; i < s->count; i++)
-	{
-		const Row *row = &s->rows[i];
-		const char *name = names_find(names, SCOPE_DATABASE, row->database);
+	Tally all = {0};
 
-		printf("database\t%u\t", row->database);
-		if (name != NULL)
-			names_print_quoted(stdout, name);
-		else
-			putchar('-');
-		putchar('\t');
-		print_rmgr(row->rmid);
-		print_counts(row);
-	}
+	for (size_t rmid = 0; rmid < lengthof(s->by_rmgr); rmid++)
+		tally_merge(&all, &s->by_rmgr[rmid]);
+	for (size_t i = 0; i < all.count; i++)
+		print_database(s, names, all.counts[i].database);
 	fputs("total\t-\t-\t-", stdout);
 	print_counts(&s->total);
+	tally_clear(&all);
 }
