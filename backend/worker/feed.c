@@ -12,12 +12,15 @@
  * Looking back.  A standby begins at the start of a segment, maybe in the middle
  * of a record.  What becomes of the rest of it is decided where it begins, so the
  * filter is started there: page by page further back until it says that it knows.
+ * But first the ledger is asked: it has on record what went over each segment's
+ * start, also when the upstream no longer has what came before.
  */
 #include "base.h"
 
 #include <stdlib.h>
 
 #include "pq/replication.h"
+#include "state/ledger.h"
 #include "util/log.h"
 #include "util/mem.h"
 #include "wal/filter.h"
@@ -33,12 +36,14 @@ struct Feed
 {
 	Session *s;
 	Source *source;
+	TimeLineId tli;
 	Lsn lsn; /* of the next byte to be given out */
 
 	/* one of these holds the WAL on its way */
 	uint8_t
 		*plain; /* REPLICATION_WAL_MAX bytes; not used once there is a filter */
 	WalFilter *filter;
+	Ledger *ledger; /* of what the filter lets through */
 
 	size_t given;      /* of the filter's ready bytes, by the last call */
 	Lsn want;          /* the first byte that the filter is to give */
@@ -76,9 +81,54 @@ look_back(Feed *feed, ErrInfo *err)
 	return true;
 }
 
-/* From the next byte on, WAL goes through a filter, which begins with scope. */
-static void
-begin_filter(Feed *feed, WalScope *scope)
+/* What has been decided since the last time is on record from here on. */
+static bool
+record_range(Feed *feed, Lsn to, const Straddle *straddle, ErrInfo *err)
+{
+	Tally *tally = filter_tally(feed->filter);
+
+	if (!ledger_range(feed->ledger, to, tally, straddle, err))
+		return false;
+	tally_reset(tally);
+	return true;
+}
+
+static bool
+on_boundary(void *arg, Lsn boundary, const Straddle *straddle, ErrInfo *err)
+{
+	return record_range(arg, boundary, straddle, err);
+}
+
+static bool
+open_ledger(Feed *feed, ErrInfo *err)
+{
+	Session *s = feed->s;
+	LedgerKey key = {
+		.state_directory = s->ctx->config->state_directory,
+		.rule = s->rule->name,
+		.user = s->user,
+		.application_name = s->application_name,
+		.system_identifier = s->facts.system_identifier,
+	};
+
+	feed->ledger = ledger_open(&key, err);
+	return feed->ledger != NULL;
+}
+
+/* From here on by the filter of the rule as it is now. */
+static bool
+begin_ledger(Feed *feed, Lsn lsn, ErrInfo *err)
+{
+	return ledger_begin(feed->ledger, lsn, feed->tli,
+		rule_filter_digest(&feed->s->rule->filter), err);
+}
+
+/*
+ * From the next byte on, WAL goes through a filter, which begins with scope; it
+ * belongs to the feed in any case.
+ */
+static bool
+begin_filter(Feed *feed, WalScope *scope, ErrInfo *err)
 {
 	const Facts *facts = &feed->s->facts;
 	WalGeometry geometry = {
@@ -87,30 +137,58 @@ begin_filter(Feed *feed, WalScope *scope)
 		.system_identifier = facts->system_identifier,
 	};
 
+	Straddle straddle;
+
 	feed->filter = filter_new(&geometry, scope);
+	filter_on_boundary(feed->filter, on_boundary, feed);
 	feed->want = feed->lsn;
-	start_scan(feed);
+	if (!open_ledger(feed, err) || !begin_ledger(feed, feed->lsn, err))
+		return false;
+	if (feed->want % geometry.segment_size == 0 &&
+		ledger_find_straddle(feed->ledger, feed->want, feed->tli, &straddle))
+		filter_resume(feed->filter, feed->want, &straddle);
+	else
+		start_scan(feed);
+	return true;
 }
 
 Feed *
-feed_new(Session *s, TimeLineId tli, Lsn start, WalScope *scope)
+feed_new(Session *s, TimeLineId tli, Lsn start, WalScope *scope, ErrInfo *err)
 {
 	Feed *feed = mem_alloc0(sizeof(Feed));
 
 	feed->s = s;
 	feed->source = source_new(s->ctx, tli);
+	feed->tli = tli;
 	feed->lsn = start;
-	if (scope != NULL)
-		begin_filter(feed, scope);
-	else
+	if (scope == NULL)
 		feed->plain = mem_alloc(REPLICATION_WAL_MAX);
+	else if (!begin_filter(feed, scope, err))
+	{
+		feed_free(feed);
+		return NULL;
+	}
 	return feed;
+}
+
+void
+feed_finish(Feed *feed)
+{
+	ErrInfo err;
+
+	if (feed->ledger == NULL)
+		return;
+	if (!record_range(feed, filter_decided(feed->filter), NULL, &err) ||
+		!ledger_end(feed->ledger, feed->lsn, &err))
+		log_err(LOG_WARNING, &err);
 }
 
 void
 feed_free(Feed *feed)
 {
 	filter_free(feed->filter);
+	if (feed->ledger != NULL)
+		ledger_close(feed->ledger);
 	source_free(feed->source);
 	free(feed->plain);
 	free(feed);
@@ -122,8 +200,17 @@ feed_source(Feed *feed)
 	return feed->source;
 }
 
-void
-feed_narrow(Feed *feed, WalScope *scope)
+/* The records that have been decided were so by the filter before. */
+static bool
+turn_ledger(Feed *feed, ErrInfo *err)
+{
+	Lsn lsn = filter_decided(feed->filter);
+
+	return record_range(feed, lsn, NULL, err) && begin_ledger(feed, lsn, err);
+}
+
+bool
+feed_narrow(Feed *feed, WalScope *scope, ErrInfo *err)
 {
 	if (scope == NULL)
 	{
@@ -132,12 +219,17 @@ feed_narrow(Feed *feed, WalScope *scope)
 				"rule \"%s\" withholds nothing, but this standby lacks data "
 				"already: it keeps its scope until it is rebuilt",
 				feed->s->status.rule);
-		return;
+		return true;
 	}
-	if (feed->filter == NULL)
-		begin_filter(feed, walscope_new());
+	if (feed->filter != NULL ? !turn_ledger(feed, err)
+							 : !begin_filter(feed, walscope_new(), err))
+	{
+		walscope_free(scope);
+		return false;
+	}
 	walscope_narrow(scope, filter_scope(feed->filter));
 	filter_set_scope(feed->filter, scope);
+	return true;
 }
 
 /* How much WAL from lsn on goes into one message. */

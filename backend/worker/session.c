@@ -53,12 +53,24 @@ session_error(Session *s, const ErrInfo *err)
 	message_error(client_out(&s->client), "ERROR", err);
 }
 
+/* The end of the process: what happens in between must not happen twice. */
+static NORETURN void
+end_process(Session *s, int status)
+{
+	void (*at_end)(void *) = s->at_end;
+
+	s->at_end = NULL;
+	if (at_end != NULL)
+		at_end(s->at_end_arg);
+	exit(status);
+}
+
 void
 session_fatal(Session *s, const ErrInfo *err)
 {
 	log_err(LOG_FATAL, err);
 	say_goodbye(s, "FATAL", err);
-	exit(EXITCODE_SESSION);
+	end_process(s, EXITCODE_SESSION);
 }
 
 void
@@ -67,7 +79,7 @@ session_end(Session *s)
 	if (s->rule != NULL)
 		log_msg(LOG_INFO, "disconnected: user=%s application_name=%s peer=%s",
 			s->user, s->application_name, s->peer_text);
-	exit(EXITCODE_OK);
+	end_process(s, EXITCODE_OK);
 }
 
 void
@@ -78,7 +90,7 @@ session_shutdown(Session *s)
 	errinfo_set(&err, SQLSTATE_ADMIN_SHUTDOWN,
 		"terminating connection due to administrator command");
 	say_goodbye(s, "FATAL", &err);
-	exit(EXITCODE_OK);
+	end_process(s, EXITCODE_OK);
 }
 
 /* One byte in answer to a request for encryption. */

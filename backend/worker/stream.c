@@ -72,12 +72,14 @@ typedef struct Stream
 	bool waited; /* just now */
 } Stream;
 
-/* Take over a newer configuration, and what it means for us. */
-static void
-refresh_rule(Stream *st)
+/*
+ * Take over a newer configuration, and what it means for us.  False, with err, if
+ * the stream cannot go on.
+ */
+static bool
+refresh_rule(Stream *st, ErrInfo *err)
 {
 	Session *s = st->s;
-	ErrInfo err;
 	char rule[BOARD_NAME_SIZE];
 	uint64_t digest = rule_filter_digest(&s->rule->filter);
 	Config *previous;
@@ -96,17 +98,19 @@ refresh_rule(Stream *st)
 	}
 	if (!st->scope_pending || monotime_ms() < st->scope_retry_ms ||
 		!facts_get(&s->facts))
-		return;
-	if (!scope_compile(s, st->sent, true, &scope, &err))
+		return true;
+	if (!scope_compile(s, st->sent, true, &scope, err))
 	{
-		log_err(LOG_WARNING, &err);
+		log_err(LOG_WARNING, err);
 		st->scope_retry_ms = monotime_ms() + SCOPE_RETRY_MS;
-		return;
+		return true;
 	}
 	st->scope_pending = false;
+	if (!feed_narrow(st->feed, scope, err))
+		return false;
 	log_msg(LOG_LOG, "rule \"%s\" has changed, in force from " LSN_FORMAT " on",
 		s->rule->name, LSN_ARGS(st->sent));
-	feed_narrow(st->feed, scope);
+	return true;
 }
 
 /* Queue WAL that begins at st->sent. */
@@ -329,7 +333,8 @@ check_requests(Stream *st, ErrInfo *err)
 			"canceling statement due to user request");
 		return STREAM_FAILED;
 	}
-	refresh_rule(st);
+	if (!refresh_rule(st, err))
+		return STREAM_FAILED;
 	check_timeout(st);
 	return STREAM_GOES_ON;
 }
@@ -377,9 +382,9 @@ wait_ms(const Stream *st)
 
 	/* there is no asking while the socket is full */
 	if (timeout > 0)
-		due = Min(due,
-			st->heard_ms + (st->pinged || pending ? timeout : timeout / 2) -
-				now);
+		due =
+			Min(due, st->heard_ms +
+						 (st->pinged || pending ? timeout : timeout / 2) - now);
 	if (source >= 0 && wants_wal(st))
 		due = Min(due, source);
 	if (st->scope_pending)
@@ -397,8 +402,7 @@ wait_for_work(Stream *st)
 	short events;
 	int fd = source_fd(feed_source(st->feed), &events);
 
-	client_wait(
-		&st->s->client, wants_wal(st) ? fd : -1, events, wait_ms(st));
+	client_wait(&st->s->client, wants_wal(st) ? fd : -1, events, wait_ms(st));
 	board_sleep_end();
 	st->waited = true;
 }
@@ -563,6 +567,12 @@ run(Stream *st, bool filtered)
 	finish(st, end, &err);
 }
 
+static void
+on_end(void *arg)
+{
+	feed_finish(arg);
+}
+
 void
 stream_run(Session *s, const ReplCommand *command)
 {
@@ -584,9 +594,18 @@ stream_run(Session *s, const ReplCommand *command)
 		session_error(s, &err);
 		return;
 	}
+	st.feed = feed_new(s, st.tli, st.start, scope, &err);
+	if (st.feed == NULL)
+	{
+		session_error(s, &err);
+		return;
+	}
 	session_set_state(s, st.state);
-	st.feed = feed_new(s, st.tli, st.start, scope);
+	s->at_end = on_end;
+	s->at_end_arg = st.feed;
 	run(&st, scope != NULL);
+	s->at_end = NULL;
+	feed_finish(st.feed);
 	feed_free(st.feed);
 	reply_forget(s);
 }

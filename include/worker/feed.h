@@ -18,9 +18,14 @@ typedef struct Feed Feed;
 
 /*
  * WAL of timeline tli from start on, withholding what scope says; scope becomes
- * the feed's.  NULL: nothing is withheld, and the WAL is not looked at.
+ * the feed's.  NULL: nothing is withheld, and the WAL is not looked at.  Where
+ * something is, the standby's ledger says what it was given; if that cannot be
+ * written, NULL and err are returned.
  */
-Feed *feed_new(Session *s, TimeLineId tli, Lsn start, WalScope *scope);
+MUST_CHECK Feed *feed_new(
+	Session *s, TimeLineId tli, Lsn start, WalScope *scope, ErrInfo *err);
+/* The stream ends in good order: bring the ledger up to date. */
+void feed_finish(Feed *feed);
 void feed_free(Feed *feed);
 
 /* Where it comes from, to wait for. */
@@ -38,8 +43,9 @@ MUST_CHECK SourceStatus feed_next(
 /*
  * A new scope for a feed that goes on: never wider than what it had.  A standby
  * that has had everything so far gets the rest of the record that it is in the
- * middle of, too.  scope becomes the feed's; it may be NULL.
+ * middle of, too.  scope becomes the feed's; it may be NULL.  False, with err, if
+ * the ledger cannot be written: nothing may be sent then.
  */
-void feed_narrow(Feed *feed, WalScope *scope);
+MUST_CHECK bool feed_narrow(Feed *feed, WalScope *scope, ErrInfo *err);
 
 #endif /* WORKER_FEED_H */

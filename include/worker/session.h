@@ -29,6 +29,9 @@ typedef struct Session
 	Config *rule_home;  /* which rule lies in, if that is not ctx->config */
 	Facts facts;        /* what was known of the upstream when last asked */
 	BoardStatus status; /* what our cell says */
+	/* what is to be put in order when the process ends with the session */
+	void (*at_end)(void *arg);
+	void *at_end_arg;
 } Session;
 
 /*
