@@ -28,7 +28,7 @@
 #define SEGMENT (1 << 20)
 #define START ((Lsn) 5 * SEGMENT)
 /* A recipe makes no more than this, give or take a record. */
-#define BUILD_MAX (3 * SEGMENT)
+#define BUILD_MAX (SEGMENT / 8)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -40,13 +40,38 @@ must(bool fact)
 		abort();
 }
 
+/*
+ * What the recipe has created so far.  Nothing is mentioned before it is, and a
+ * catalog's file is used only once the map has named it: so what becomes known on
+ * the way could as well have been known from the start.
+ */
+static struct
+{
+	uint32_t objects; /* OIDs from CREATED_FIRST on */
+	uint32_t file;    /* where pg_database is */
+} created;
+#define CREATED_FIRST 20000
+#define MOVED_FIRST 30000
+
 /* Small numbers of the recipe become OIDs that mean something. */
 static Oid
 oid_of(uint8_t v)
 {
 	static const Oid oids[] = {0, 1, 5, 1663, 1664, 16384, 16385, 16386, 16387};
 
+	if (v >= 200 && created.objects > 0)
+		return CREATED_FIRST + v % created.objects;
 	return v < lengthof(oids) ? oids[v] : v * UINT32_C(0x01010101);
+}
+
+/* By name: one with an "o" in it is out. */
+static bool
+on_named(void *arg UNUSED, WalScope *scope, ScopeKind kind, Oid oid,
+	const char *name, Lsn lsn UNUSED, ErrInfo *err UNUSED)
+{
+	if (strchr(name, 'o') != NULL)
+		walscope_set(scope, kind, oid, SCOPE_OUT);
+	return true;
 }
 
 /* Database 16385 and tablespace 16387 are out; by default or not, too. */
@@ -62,6 +87,7 @@ new_scope(uint8_t how)
 	walscope_set(scope, SCOPE_DATABASE, 16384, SCOPE_IN);
 	walscope_set(scope, SCOPE_DATABASE, 16385, SCOPE_OUT);
 	walscope_set(scope, SCOPE_TABLESPACE, 16387, SCOPE_OUT);
+	walscope_listen(scope, &(ScopeListener){.named = on_named});
 	return scope;
 }
 
@@ -82,7 +108,7 @@ build_step(WalBuild *b, BufReader *r, bool *clean)
 		if (!buf_get_u8(r, &p[i]))
 			return false;
 	}
-	switch (op % 8)
+	switch (op % 10)
 	{
 		case 0:
 			build_block_record(b, oid_of(p[0]), oid_of(p[1]), p[2], p[3]);
@@ -135,6 +161,14 @@ build_step(WalBuild *b, BufReader *r, bool *clean)
 			build_aborted(b, oid_of(p[0]), oid_of(p[1]), 65000, p[2],
 				b->geometry.block_size < 8192 ? p[3] % 8 : 0);
 			break;
+		case 8: /* an object is created, "go" or "in" */
+			build_row(b, p[0] % 4 ? created.file : 1213,
+				CREATED_FIRST + created.objects++, p[1] % 2 ? "go" : "in");
+			break;
+		case 9:
+			created.file = MOVED_FIRST + p[1];
+			build_map(b, 1262, created.file);
+			break;
 		case 7: /* a byte that is not as it was written */
 			*clean = false;
 			n = (size_t) p[0] << 8 | p[1];
@@ -153,6 +187,8 @@ build_recipe(uint8_t how, BufReader *r, bool *clean)
 	uint32_t block = blocks[how >> 1 & 3];
 	WalBuild b = build_begin(SEGMENT, block, START - 2 * (Lsn) block);
 
+	created.objects = 0;
+	created.file = 1262;
 	while (build_step(&b, r, clean))
 		;
 	return b;
@@ -189,10 +225,97 @@ run_with(const WalBuild *b, WalScope *scope, Lsn want, size_t chunk)
 	return run;
 }
 
+/* What goes over the first boundary of a segment. */
+typedef struct First
+{
+	bool seen;
+	bool straddles;
+	Straddle straddle;
+} First;
+
+static bool
+on_boundary(
+	void *arg, Lsn boundary, const Straddle *straddle, ErrInfo *err UNUSED)
+{
+	First *first = arg;
+
+	if (first->seen)
+		return true;
+	first->seen = true;
+	first->straddles = straddle != NULL;
+	if (straddle != NULL)
+	{
+		first->straddle = *straddle;
+		must(straddle->boundary == boundary && straddle->record < boundary);
+	}
+	return true;
+}
+
 static bool
 same(const uint8_t *a, const uint8_t *b, size_t n)
 {
 	return n == 0 || memcmp(a, b, n) == 0;
+}
+
+/* A filter that has met all that there is to meet. */
+static WalFilter *
+taught_filter(const WalBuild *b, uint8_t how, First *first)
+{
+	WalFilter *filter = filter_new(&b->geometry, new_scope(how));
+	FilterRun run;
+
+	filter_on_boundary(filter, on_boundary, first);
+	run = run_filter(
+		filter, b->bytes, b->start, b->len, b->start, b->start, b->len);
+	run_end(&run);
+	return filter;
+}
+
+/* From the first boundary on by what was told of it. */
+static void
+check_resume(const WalBuild *b, uint8_t how, const FilterRun *whole)
+{
+	First first = {0};
+	WalFilter *filter = taught_filter(b, how, &first);
+
+	if (first.straddles)
+	{
+		size_t at = (size_t) (first.straddle.boundary - b->start);
+		FilterRun run = {.want = first.straddle.boundary};
+		Lsn lsn;
+
+		filter_resume(filter, run.want, &first.straddle);
+		memcpy(
+			filter_room(filter, b->len - at, &lsn), b->bytes + at, b->len - at);
+		run.status = filter_push(filter, b->len - at, &run.err);
+		must(run.status == FILTER_OK);
+		run_take(&run, filter, NULL);
+		must(run.len == (at < whole->len ? whole->len - at : 0));
+		must(same(run.out, whole->out + at, run.len));
+		run_end(&run);
+	}
+	filter_free(filter);
+}
+
+/* From somewhere in it. */
+static void
+check_start(const WalBuild *b, uint8_t how, size_t at, bool clean,
+	const FilterRun *whole)
+{
+	First first = {0};
+	WalFilter *filter = taught_filter(b, how, &first);
+	FilterRun run = run_from(filter, b->bytes, b->start, b->len, b->start + at,
+		b->geometry.block_size, 5000);
+
+	/* what the fill behind a switch hides is seen only from within */
+	must(run.status != FILTER_HALT || !clean);
+	if (run.status == FILTER_OK)
+	{
+		must(run.len == (at < whole->len ? whole->len - at : 0));
+		must(run.len == 0 || same(run.out, whole->out + at, run.len));
+	}
+	run_end(&run);
+	filter_free(filter);
 }
 
 int
@@ -225,21 +348,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	must(same(other.out, whole.out, Min(other.len, whole.len)));
 	run_end(&other);
 
-	/* from somewhere in it */
 	if (whole.status == FILTER_OK && (how & 0x40))
-	{
-		size_t at = b.len / 256 * chunk;
+		check_start(&b, how, b.len / 256 * chunk, clean, &whole);
 
-		other = run_with(&b, new_scope(how), b.start + at, 5000);
-		/* what the fill behind a switch hides is seen only from within */
-		must(other.status != FILTER_HALT || !clean);
-		if (other.status == FILTER_OK)
-		{
-			must(other.len == (at < whole.len ? whole.len - at : 0));
-			must(other.len == 0 || same(other.out, whole.out + at, other.len));
-		}
-		run_end(&other);
-	}
+	/* resumed by what was told of the first boundary */
+	if (whole.status == FILTER_OK && clean)
+		check_resume(&b, how, &whole);
 
 	/* all in scope: nothing is changed, but what hides in the fill */
 	other = run_with(&b, walscope_new(), b.start, b.len);

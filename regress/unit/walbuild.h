@@ -257,6 +257,58 @@ build_block_record(
 	return lsn;
 }
 
+/*
+ * A heap INSERT into a shared relation of a row that begins with an OID and a name
+ * (heapam_xlog.h): block data are infomask2, infomask, hoff, the null bitmap's pad,
+ * then the row; main data are offnum and flags.
+ */
+static inline Lsn
+build_row(WalBuild *b, uint32_t relfilenumber, Oid oid, const char *name)
+{
+	uint8_t body[200] = {0};
+	size_t n = 0;
+	size_t data = 5 + 1 + 4 + 64 + 40; /* hoff 24: one byte of pad */
+
+	body[n++] = 0;    /* block id */
+	body[n++] = 0x20; /* has data */
+	build_le(body + n, data, 2);
+	n += 2;
+	build_le(body + n, 1664, 4);
+	build_le(body + n + 4, 0, 4);
+	build_le(body + n + 8, relfilenumber, 4);
+	build_le(body + n + 12, 0, 4); /* block */
+	n += 16;
+	body[n++] = 255; /* main data, short */
+	body[n++] = 3;
+	build_le(body + n, 18, 2);         /* infomask2: columns */
+	build_le(body + n + 2, 0x0802, 2); /* infomask */
+	body[n + 4] = 24;                  /* hoff */
+	build_le(body + n + 6, oid, 4);
+	memcpy(body + n + 10, name, strlen(name));
+	n += data;
+	build_le(body + n, 5, 2); /* offnum */
+	n += 3;
+	return build_record(b, 10, 0, 777, body, n);
+}
+
+/* RELMAP UPDATE of the shared map (relmapper.c). */
+static inline Lsn
+build_map(WalBuild *b, Oid catalog, uint32_t relfilenumber)
+{
+	uint8_t body[12 + 512] = {0};
+
+	build_le(body, 0, 4);
+	build_le(body + 4, 1664, 4);
+	build_le(body + 8, 512, 4);
+	build_le(body + 12, 0x592717, 4);
+	build_le(body + 16, 2, 4);
+	build_le(body + 20, 1260, 4);
+	build_le(body + 24, 1260, 4);
+	build_le(body + 28, catalog, 4);
+	build_le(body + 32, relfilenumber, 4);
+	return build_main_record(b, 7, 0, 777, body, sizeof(body));
+}
+
 /* A heap record that leaves left bytes of its page behind it (a multiple of 8). */
 static inline void
 build_up_to(WalBuild *b, uint32_t left)
