@@ -107,7 +107,7 @@ sub tell_more
 
 # -- set up --------------------------------------------------------------------------
 
-# major, seed, names: with those that come up while it runs
+# major, seed
 sub new
 {
 	my ($class, %params) = @_;
@@ -410,6 +410,20 @@ sub _quiesce
 	return;
 }
 
+# No session uses a tablespace by its name: what it creates would go elsewhere.
+sub _unused
+{
+	my ($self, $spc) = @_;
+
+	while (1)
+	{
+		$self->_reap;
+		last unless grep { $_ eq $spc } map { @{ $_->{spcs} } } values %{ $self->{jobs} };
+		usleep(20_000);
+	}
+	return;
+}
+
 sub _some_db
 {
 	my ($self, $code) = @_;
@@ -419,12 +433,11 @@ sub _some_db
 		map { $dbs->{$_} } sort keys %$dbs);
 }
 
-# A name that is not taken; without names that come up later, one on no list.
+# A name that is not taken.
 sub _free_name
 {
 	my ($self, $used, $prefix, @names) = @_;
 
-	return $prefix . ++$self->{fresh} unless $self->{names};
 	return $self->_pick((grep { !$used->{$_} } @names), $prefix . ++$self->{fresh});
 }
 
@@ -509,17 +522,10 @@ sub _rename
 	return 1;
 }
 
-sub _may_rename
-{
-	my $self = shift;
-	# what has not been met by its name must not get one on a list
-	return $self->{names} ? undef : sub { return shift->{oid} < $self->{first_oid} };
-}
-
 sub op_rename_database
 {
 	my $self = shift;
-	my $db = $self->_some_db($self->_may_rename) // return;
+	my $db = $self->_some_db() // return;
 
 	$self->_rename($db, $self->_free_name($self->{dbs}, 'n', @db_names));
 	return;
@@ -528,8 +534,8 @@ sub op_rename_database
 sub op_swap_databases
 {
 	my $self = shift;
-	my $one = $self->_some_db($self->_may_rename) // return;
-	my $two = $self->_some_db($self->_may_rename) // return;
+	my $one = $self->_some_db() // return;
+	my $two = $self->_some_db() // return;
 	my ($a, $b) = ($one->{name}, $two->{name});
 
 	return if $one == $two;
@@ -571,6 +577,7 @@ sub op_drop_tablespace
 	my $self = shift;
 	my $name = $self->_pick(grep { $self->{spcs}{$_}{oid} >= $self->{first_oid} } sort keys %{ $self->{spcs} }) // return;
 
+	$self->_unused($name);
 	delete $self->{spcs}{$name} if defined $self->_sql('postgres', "DROP TABLESPACE $name");
 	return;
 }
@@ -599,7 +606,7 @@ sub op_rename_tablespace
 	my $spc = $self->{spcs}{$old};
 	my $name = $self->_free_name($self->{spcs}, 'tn', grep { $_ ne 'ta' } @spc_names);
 
-	return if !$self->{names} && $spc->{oid} >= $self->{first_oid};
+	$self->_unused($old);
 	$self->_before_rename($spc, 'tablespace', $name);
 	return unless defined $self->_sql('postgres', "ALTER TABLESPACE $old RENAME TO $name");
 	delete $self->{spcs}{$old};
@@ -618,7 +625,7 @@ sub op_shared_catalogs
 	my $n = ++$self->{fresh};
 
 	$self->_sql('postgres', $self->_pick(
-		'VACUUM FULL pg_database', 'VACUUM FULL pg_tablespace', 'CLUSTER pg_database USING pg_database_oid_index',
+		'VACUUM FULL pg_database', 'VACUUM FULL pg_tablespace', 'REINDEX TABLE pg_tablespace',
 		'VACUUM FULL pg_authid', 'REINDEX TABLE pg_database', 'VACUUM FREEZE pg_database',
 		"CREATE ROLE role$n", 'CHECKPOINT', 'SELECT pg_switch_wal()',
 		"SELECT pg_drop_replication_slot('slot'); SELECT pg_create_logical_replication_slot('slot', 'pgoutput')",
@@ -739,12 +746,15 @@ sub _start_job
 	my $schema = $spc ? "s_$spc->{oid}" : 'public';
 	my $m = $self->_marker($db, $schema);
 	my $public = $self->_marker($db, 'public');
+	my @uses = $spc ? ($spc->{name}) : ();
 	my $n = ++$self->{fresh};
 	my $sql = "SET default_tablespace = '" . ($spc ? $spc->{name} : '') . "';\n";
 	my $file = $self->{wb}->dir . "/job_$n.sql";
 
 	return if (grep { $_->{db} eq $db->{name} } values %{ $self->{jobs} }) >= 2;
 	$sql .= "CREATE SCHEMA IF NOT EXISTS $schema;\n" if $spc;
+	# what is in the database's own tablespace goes wherever that goes
+	$db->{markers}{$m} .= ',public' if $spc && $spc->{name} eq $db->{spc};
 	foreach my $i (1 .. 3 + $self->_rand(8))
 	{
 		my $t = "$schema.t" . $self->_rand(4);
@@ -762,6 +772,7 @@ sub _start_job
 		if ($to && $to_schema ne $schema)
 		{
 			my $t = 't' . $self->_rand(4);
+			push @uses, $to_name;
 			$sql .= <<"END";
 BEGIN;
 CREATE SCHEMA IF NOT EXISTS $to_schema;
@@ -780,7 +791,7 @@ END
 	$self->_note("job $n in $db->{name}, schema $schema: $sql");
 	my $pid = spawn($self->{wb}->dir . '/jobs.log', pg_program($self->{primary}, 'psql'), '-XqAt',
 		'-d', $self->{primary}->connstr($db->{name}), '-f', $file);
-	$self->{jobs}{$pid} = { db => $db->{name}, file => $file, n => $n };
+	$self->{jobs}{$pid} = { db => $db->{name}, file => $file, spcs => \@uses };
 	return;
 }
 

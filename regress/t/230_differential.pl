@@ -22,8 +22,7 @@ foreach my $major (@majors)
 {
 	my $run = Differential->new(
 		major => $major,
-		seed  => $seed + $major,
-		names => 0);
+		seed  => $seed + $major);
 
 	if ($run->run($seconds) && $run->settle)
 	{
