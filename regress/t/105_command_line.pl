@@ -44,7 +44,7 @@ ok(poll_until(sub { log_text() =~ /streaming from upstream 127\.0\.0\.1 port/ })
 	'it finds its way to the upstream') or diag(log_text());
 
 mkdir "$dir/wal" or die $!;
-my $rx = IPC::Run::start([ 'pg_receivewal', '-h', '127.0.0.1', '-p', $port, '-U', 'anybody',
+my $rx = IPC::Run::start([ pg_program($primary, 'pg_receivewal'), '-h', '127.0.0.1', '-p', $port, '-U', 'anybody',
 		'-D', "$dir/wal", '--no-loop' ], '2>', "$dir/rx.log");
 ok(poll_until(sub { log_text() =~ /standby joined/ }), 'a receiver of any name gets in');
 my $file = $primary->safe_psql('postgres', 'SELECT pg_walfile_name(pg_current_wal_insert_lsn())');
