@@ -73,35 +73,55 @@ note_boundary(Account *a, Lsn lsn)
 		a->segment_size = (uint32_t) size;
 }
 
+/* The last range of a stream, if it is from..to: another line of it follows. */
+static Range *
+find_range(const Account *a, size_t stream, Lsn from, Lsn to)
+{
+	for (size_t i = a->range_count; i > 0; i--)
+	{
+		Range *range = &a->ranges[i - 1];
+
+		if (range->stream == stream)
+			return range->from == from && range->to == to ? range : NULL;
+	}
+	return NULL;
+}
+
 static void
 add_range(Account *a, const LedgerLine *line)
 {
 	Stream *stream = find_stream(a, line->session);
 	Range *range;
+	size_t at;
 
 	if (stream == NULL)
 		return;
+	at = (size_t) (stream - a->streams);
 	/* what a range that another one follows ends at is the start of a segment */
 	if (stream->to == line->from && line->from > stream->from)
 		note_boundary(a, line->from);
 	stream->to = Max(stream->to, line->to);
-	a->ranges = grow(a->ranges, a->range_count, sizeof(Range));
-	range = &a->ranges[a->range_count++];
-	*range = (Range){
-		.stream = (size_t) (stream - a->streams),
-		.line = a->line_count,
-		.from = line->from,
-		.to = line->to,
-	};
+	range = find_range(a, at, line->from, line->to);
+	if (range == NULL)
+	{
+		a->ranges = grow(a->ranges, a->range_count, sizeof(Range));
+		range = &a->ranges[a->range_count++];
+		*range = (Range){
+			.stream = at,
+			.line = a->line_count,
+			.from = line->from,
+			.to = line->to,
+		};
+	}
 	for (size_t i = 0; i < line->tally.count; i++)
 	{
 		const TallyCount *count = &line->tally.counts[i];
 
 		if (a->database != InvalidOid && count->database == a->database)
 		{
-			range->kept_records = count->kept_records;
-			range->kept_bytes = count->kept_bytes;
-			range->blanked_records = count->blanked_records;
+			range->kept_records += count->kept_records;
+			range->kept_bytes += count->kept_bytes;
+			range->blanked_records += count->blanked_records;
 		}
 	}
 	tally_merge(&a->total, &line->tally);
@@ -173,10 +193,14 @@ unite(Account *a)
 }
 
 bool
-account_read(Account *a, const char *path, Oid database, uint32_t segment_size,
-	ErrInfo *err)
+account_read(Account *a, const char *path, const Decisions *decisions,
+	Oid database, uint32_t segment_size, ErrInfo *err)
 {
-	*a = (Account){.database = database, .segment_size = SEGMENT_SIZE_MAX};
+	*a = (Account){
+		.database = database,
+		.decisions = decisions,
+		.segment_size = SEGMENT_SIZE_MAX,
+	};
 	if (!ledger_read(path, &a->system_identifier, on_line, a, err))
 		return false;
 	if (segment_size != 0)
@@ -205,6 +229,7 @@ account_unwritten(const Account *a, const Stream *stream)
 	return span;
 }
 
+/* Whether the standby was rebuilt between two lines of the ledger. */
 static bool
 is_rescoped(const Account *a, size_t from, size_t to)
 {
@@ -216,21 +241,40 @@ is_rescoped(const Account *a, size_t from, size_t to)
 	return false;
 }
 
-/* How far from lsn on the same has been delivered again. */
-static Lsn
-repeated_to(const Account *a, const Stream *stream, Lsn lsn)
+/* The journal forgets what was decided before a rescope. */
+static bool
+journal_knows(const Account *a, const Stream *stream)
 {
-	for (size_t i = 0; i < a->range_count; i++)
-	{
-		const Range *range = &a->ranges[i];
+	return a->decisions->exists && !is_rescoped(a, stream->line, SIZE_MAX);
+}
 
-		if (range->line > stream->line && range->from <= lsn &&
-			range->to > lsn &&
-			a->streams[range->stream].digest == stream->digest &&
-			!is_rescoped(a, stream->line, range->line))
-			return range->to;
-	}
-	return lsn;
+static bool
+was_out_from_the_first(const Account *a, const Stream *stream, Lsn lsn)
+{
+	const FirstDecision *first;
+
+	if (a->database == InvalidOid || !journal_knows(a, stream))
+		return false;
+	first = decisions_find(a->decisions, SCOPE_DATABASE, a->database);
+	return first != NULL && first->verdict == SCOPE_OUT && first->since <= lsn;
+}
+
+/* Whether the range tells what the stream did there. */
+static bool
+tells(const Account *a, const Stream *stream, const Range *range)
+{
+	const Stream *by = &a->streams[range->stream];
+
+	if (by->tli != stream->tli)
+		return false;
+	if (a->database != InvalidOid && range->kept_records == 0 &&
+		range->blanked_records == 0)
+		return true;
+	return range->line > stream->line && by->digest == stream->digest &&
+		   !is_rescoped(a, stream->line, range->line) &&
+		   (a->database == InvalidOid ||
+			   (journal_knows(a, stream) && a->decisions->digest_count == 1 &&
+				   a->decisions->digest == stream->digest));
 }
 
 bool
@@ -238,10 +282,17 @@ account_open_part(const Account *a, const Stream *stream, Span span, Span *part)
 {
 	Lsn lsn = span.from;
 
-	while (lsn < span.to)
+	while (lsn < span.to && !was_out_from_the_first(a, stream, lsn))
 	{
-		Lsn to = repeated_to(a, stream, lsn);
+		Lsn to = lsn;
 
+		for (size_t i = 0; i < a->range_count; i++)
+		{
+			const Range *range = &a->ranges[i];
+
+			if (range->from <= lsn && range->to > to && tells(a, stream, range))
+				to = range->to;
+		}
 		if (to == lsn)
 		{
 			*part = (Span){lsn, span.to};

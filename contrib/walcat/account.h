@@ -8,6 +8,7 @@
 
 #include "base.h"
 
+#include "decisions.h"
 #include "state/ledger.h"
 #include "state/linefile.h"
 #include "util/errinfo.h"
@@ -62,7 +63,8 @@ typedef struct Rescope
 typedef struct Account
 {
 	uint64_t system_identifier;
-	Oid database; /* that is asked about, or InvalidOid */
+	Oid database;               /* that is asked about, or InvalidOid */
+	const Decisions *decisions; /* of the rule */
 	size_t line_count;
 	Stream *streams;
 	size_t stream_count;
@@ -78,9 +80,13 @@ typedef struct Account
 	uint32_t segment_size;
 } Account;
 
-/* Of the ledger at path; segment_size is 0 if it is not known. */
-MUST_CHECK bool account_read(Account *account, const char *path, Oid database,
-	uint32_t segment_size, ErrInfo *err);
+/*
+ * Of the ledger at path; decisions are those of its rule, and have to outlive the
+ * account.  segment_size is 0 if it is not known.
+ */
+MUST_CHECK bool account_read(Account *account, const char *path,
+	const Decisions *decisions, Oid database, uint32_t segment_size,
+	ErrInfo *err);
 void account_clear(Account *account);
 
 /*
@@ -90,8 +96,15 @@ void account_clear(Account *account);
 Span account_unwritten(const Account *account, const Stream *stream);
 
 /*
- * The first part of span that no later range has by the stream's filter, without a
- * rescope in between.  False if there is none: what was sent is known by that.
+ * The first part of span of which it is not known whether the stream has delivered
+ * records of the database there; false if there is none.  It is known where
+ *
+ *		the database was out when it was first decided about, and so ever since,
+ *		another stream found that no record of it is there, or
+ *		another stream delivered the same again by the same lists, and these have
+ *		never changed, so that the first one did what the second one says.
+ *
+ * Without a database in question: not delivered again by the same lists.
  */
 bool account_open_part(
 	const Account *account, const Stream *stream, Span span, Span *part);

@@ -3,10 +3,9 @@
  *		The ledgers of standbys.  See audit.h.
  *
  * That no record of a database was delivered between two LSNs is proven if ranges
- * cover all that lies between them, none of them has one, and all that may have
- * been sent without being on record is known: a stream that was cut off is behind
- * its last range by less than a segment, and what was sent there was what a later
- * stream sent again by the same filter.
+ * cover all that lies between them, none of them has one, and it is known of all
+ * that may have been sent without being on record: by a stream that was cut off, up
+ * to a segment behind its last range.
  */
 #include "base.h"
 
@@ -211,16 +210,44 @@ answer(const Account *a, const char *path, Span asked)
 
 /* ---- the files ---- */
 
+/*
+ * The journal of a ledger's rule: STATE_DIRECTORY/scope/RULE for
+ * STATE_DIRECTORY/ledger/RULE/FILE.  A ledger that lies elsewhere has none.
+ */
+static bool
+read_decisions(const char *path, Decisions *decisions, ErrInfo *err)
+{
+	char *real = realpath(path, NULL);
+	char *slash[3] = {NULL, NULL, NULL};
+	bool ok = true;
+
+	*decisions = (Decisions){0};
+	for (size_t i = 0; real != NULL && i < lengthof(slash); i++)
+	{
+		slash[i] = strrchr(real, '/');
+		if (slash[i] == NULL)
+			break;
+		*slash[i] = '\0';
+	}
+	if (slash[2] != NULL && strcmp(slash[2] + 1, "ledger") == 0)
+		ok = decisions_read(decisions, real, slash[1] + 1, err);
+	free(real);
+	return ok;
+}
+
 static int
 audit_file(Audit *audit, const char *path)
 {
 	const AuditParams *p = audit->params;
 	int status = WALCAT_OK;
-	Account account;
+	Account account = {0};
+	Decisions decisions;
 	ErrInfo err;
 
 	audit->count++;
-	if (!account_read(&account, path, p->database, p->segment_size, &err))
+	if (!read_decisions(path, &decisions, &err) ||
+		!account_read(
+			&account, path, &decisions, p->database, p->segment_size, &err))
 	{
 		walcat_error(&err);
 		status = walcat_exit_code(&err);
@@ -230,6 +257,7 @@ audit_file(Audit *audit, const char *path)
 	else
 		list_account(&account, path);
 	account_clear(&account);
+	decisions_clear(&decisions);
 	return status;
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "conf/option.h"
+#include "decisions.h"
 #include "ruling.h"
 #include "state/rulescope.h"
 #include "util/mem.h"
@@ -154,6 +155,26 @@ add_fixed_names(Names *names, int major)
 	}
 }
 
+/* The names that the journal has, unless they are known otherwise. */
+static bool
+add_journal_names(
+	Names *names, const char *state_directory, const char *rule, ErrInfo *err)
+{
+	Decisions decisions;
+
+	if (!decisions_read(&decisions, state_directory, rule, err))
+		return false;
+	for (size_t i = 0; i < decisions.count; i++)
+	{
+		const FirstDecision *d = &decisions.items[i];
+
+		if (d->name[0] != '\0' && names_find(names, d->kind, d->oid) == NULL)
+			names_set(names, d->kind, d->oid, d->name);
+	}
+	decisions_clear(&decisions);
+	return true;
+}
+
 static void
 add_object(void *arg, ScopeKind kind, Oid oid, const char *name)
 {
@@ -203,7 +224,8 @@ compile(const Config *config, const RulingParams *params,
 	};
 	bool ok;
 
-	if (p.rule == NULL)
+	if (p.rule == NULL ||
+		!add_journal_names(names, p.state_directory, p.rule->name, err))
 		return false;
 	names_each(names, add_object, &objects);
 	ok = rulescope_compile(&p, scope, err);
