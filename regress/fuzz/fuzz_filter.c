@@ -108,6 +108,10 @@ build_step(WalBuild *b, BufReader *r, bool *clean)
 		if (!buf_get_u8(r, &p[i]))
 			return false;
 	}
+	/* what looks like a segment switch hides what is written behind it */
+	if (op % 10 >= 2 && op % 10 <= 4 && p[0] == RM_XLOG &&
+		(p[1] & WAL_INFO_RMGR_MASK) == XLOG_OP_SWITCH)
+		*clean = false;
 	switch (op % 10)
 	{
 		case 0:
