@@ -1103,6 +1103,8 @@ sub check_amcheck
 SELECT count(bt_index_check(i.indexrelid, true)) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 	JOIN pg_namespace n ON n.oid = c.relnamespace
 	WHERE c.relam = 403 AND c.relpersistence = 'p' AND i.indisvalid AND n.nspname NOT IN ($not)
+	AND NOT EXISTS (SELECT 1 FROM pg_class t JOIN pg_namespace tn ON tn.oid = t.relnamespace
+		WHERE t.reltoastrelid = i.indrelid AND tn.nspname IN ($not))
 END
 		$bad .= "$db->{name}: $err" if $rc != 0;
 	}
