@@ -306,6 +306,9 @@ journal_add_catalog(Journal *j, ScopeKind kind, uint32_t relfilenumber)
 bool
 journal_commit(Journal *j, ErrInfo *err)
 {
+	/* when all standbys come again at once, they need not queue for the disk */
+	if (j->file.pending.len == 0)
+		linefile_unlock(&j->file);
 	return linefile_append(&j->file, err) && linefile_sync(&j->file, err);
 }
 

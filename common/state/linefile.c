@@ -23,7 +23,7 @@
 
 #define FORMAT_VERSION 1
 #define LOCK_WAIT_MS 5000
-#define LOCK_PAUSE_MS 10
+#define LOCK_PAUSE_MAX_MS 8
 #define PENDING_MAX ((size_t) 64 * 1024 * 1024)
 #define CRC_TEXT_LEN 8
 #define FIRST_LINE_MAX 128
@@ -364,6 +364,7 @@ take_lock(LineFile *f, ErrInfo *err)
 {
 	int operation = (f->mode == LINEFILE_READ ? LOCK_SH : LOCK_EX) | LOCK_NB;
 	int64_t deadline = monotime_ms() + LOCK_WAIT_MS;
+	int pause_ms = 1;
 
 	while (flock(f->fd, operation) != 0)
 	{
@@ -373,7 +374,8 @@ take_lock(LineFile *f, ErrInfo *err)
 			return errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
 				"%s \"%s\" is locked by another process", f->format->label,
 				f->path);
-		poll(NULL, 0, LOCK_PAUSE_MS);
+		poll(NULL, 0, pause_ms);
+		pause_ms = Min(pause_ms * 2, LOCK_PAUSE_MAX_MS);
 	}
 	f->locked = true;
 	return true;

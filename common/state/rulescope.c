@@ -409,15 +409,15 @@ settle_with_journal(Journal *journal, WalScope *scope, const Decision *d,
 	if (news)
 		journal_add(
 			journal, d->kind, d->oid, d->verdict, since, d->reason, d->name);
+	else if (known == NULL)
+		return OUTCOME_UNKNOWN;
 	/* what another worker wrote must be durable as well before it counts */
 	if (!journal_commit(journal, err))
 		return OUTCOME_FAILED;
 	if (news)
 		adopt(scope, d->kind, d->oid, d->verdict, since);
-	else if (known != NULL)
-		adopt(scope, d->kind, d->oid, known->verdict, known->since);
 	else
-		return OUTCOME_UNKNOWN;
+		adopt(scope, d->kind, d->oid, known->verdict, known->since);
 	return news ? OUTCOME_DECIDED : OUTCOME_KNOWN;
 }
 

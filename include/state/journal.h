@@ -89,7 +89,7 @@ void journal_add_catalog(Journal *j, ScopeKind kind, uint32_t relfilenumber);
 /*
  * Append what was added and make it durable, all or nothing.  Due even if nothing was
  * added, before anything is done by what was read: whoever wrote that may have been
- * killed before it was durable.
+ * killed before it was durable.  The lock may be gone then.
  */
 MUST_CHECK bool journal_commit(Journal *j, ErrInfo *err);
 
