@@ -372,6 +372,26 @@ foreach my $rest ("\0" x 8192, substr(slurp_file($files[0]), 8192 * 4, 8192 * 4)
 	is((walcat('-s', $end, $cut))[0], '', 'nothing is behind it');
 }
 
+# a timeline that branches off, in the middle of a record
+my $branch = "$tmp/branch";
+my ($at) = grep { my $start = lsn_number($sample->{start}) + $_ * $size;
+	!grep { $_->[0] == $start + 40 } @{ $sample->{records} } } 1 .. $#files;
+mkdir $branch;
+system_or_bail('cp', @files[ 0 .. $at ], $branch);
+foreach my $i ($at .. $#files)
+{
+	(my $name = $sample->{segments}[$i]) =~ s/^00000001/00000002/;
+	system_or_bail('cp', $files[$i], "$branch/$name");
+}
+is((walcat(@rule, $branch))[0], $all, 'two timelines: what both have comes once');
+mkdir "$branch-written";
+status_is([ @rule, '--write', "$branch-written", $branch ], 0, qr/timeline 2/, 'both are written');
+is(join(' ', grep {
+			my $is = "$branch-written/" . s/^00000001/00000002/r;
+			slurp_file("$tmp/written15/$_") ne slurp_file(-e $is ? $is : "$is.partial")
+		} @{ $sample->{segments} }[ $at .. $#files ]),
+	'', 'the new one in full');
+
 # the command line
 foreach my $case (
 	[ [], qr/no segment/ ],
