@@ -476,6 +476,25 @@ find_end(LineFile *file, ErrInfo *err)
 	return ok;
 }
 
+/*
+ * Whether it is a straddle at boundary.  Nearly all lines are not, and there may be
+ * a million: they are told by their text.
+ */
+static bool
+parse_straddle_at(const char *text, Lsn boundary, LedgerLine *line)
+{
+	char wanted[LSN_TEXT_SIZE + 2];
+	const char *after_session;
+
+	if (strncmp(text, "straddle ", 9) != 0)
+		return false;
+	snprintf(wanted, sizeof(wanted), " " LSN_FORMAT " ", LSN_ARGS(boundary));
+	after_session = strchr(text + 9, ' ');
+	return after_session != NULL &&
+		   strncmp(after_session, wanted, strlen(wanted)) == 0 &&
+		   parse_line(text, line);
+}
+
 /* With text a line of the ledger: false ends the search. */
 static bool
 search_line(const char *text, Lsn boundary, TimeLineId tli, Straddle *best)
@@ -484,8 +503,7 @@ search_line(const char *text, Lsn boundary, TimeLineId tli, Straddle *best)
 
 	if (strncmp(text, "rescope ", 8) == 0)
 		return false;
-	if (strncmp(text, "straddle ", 9) != 0 || !parse_line(text, &line) ||
-		line.straddle.boundary != boundary || line.straddle.tli > tli ||
+	if (!parse_straddle_at(text, boundary, &line) || line.straddle.tli > tli ||
 		line.straddle.tli <= best->tli)
 		return true;
 	*best = line.straddle;
