@@ -188,24 +188,61 @@ note_decision(const RuleScopeHooks *hooks, LogLevel level, const char *rule,
 
 /* ---- compiling ---- */
 
+/* Something for the log, until the journal is unlocked. */
+typedef struct Note
+{
+	LogLevel level;
+	ErrInfo what;
+} Note;
+
 typedef struct Compilation
 {
 	const RuleScopeParams *params;
 	WalScope *scope;
 	Journal journal;
-	bool first;         /* the lists have not been looked at before */
-	bool lists_changed; /* since the journal was last written by them */
+	bool first;           /* the lists have not been looked at before */
+	bool lists_changed;   /* since the journal was last written by them */
+	RuleScopeHooks queue; /* takes notes */
+	Note *notes;
+	size_t note_count;
+	size_t note_cap;
 } Compilation;
+
+static void
+queue_note(void *arg, LogLevel level, const ErrInfo *what)
+{
+	Compilation *c = arg;
+
+	if (c->note_count == c->note_cap)
+	{
+		c->note_cap = Max(c->note_cap * 2, 16);
+		c->notes = mem_realloc(c->notes, c->note_cap * sizeof(Note));
+	}
+	c->notes[c->note_count++] = (Note){.level = level, .what = *what};
+}
+
+/*
+ * A log that takes its time must not keep others from the journal; and what could
+ * not be written down has not been decided.
+ */
+static void
+pass_notes_on(Compilation *c, bool committed)
+{
+	const RuleScopeHooks *hooks = &c->params->hooks;
+
+	for (size_t i = 0; committed && i < c->note_count; i++)
+		hooks->note(hooks->arg, c->notes[i].level, &c->notes[i].what);
+	free(c->notes);
+}
 
 /* Out on record, though the lists would have it. */
 static void
 note_stays_out(const Compilation *c, const ScopeObject *object)
 {
-	const RuleScopeHooks *hooks = &c->params->hooks;
 	const char *rule = c->params->rule->name;
 	ErrInfo what;
 
-	if (hooks->note == NULL)
+	if (c->queue.note == NULL)
 		return;
 	errinfo_set(&what, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 		"%s \"%s\" stays withheld under rule \"%s\": its standbys lack its "
@@ -215,7 +252,7 @@ note_stays_out(const Compilation *c, const ScopeObject *object)
 		"Stop the standbys of the rule, run \"walbouncer --rescope %s\" and "
 		"rebuild them.",
 		rule);
-	hooks->note(hooks->arg, LOG_WARNING, &what);
+	c->queue.note(c->queue.arg, LOG_WARNING, &what);
 }
 
 /* By name, and on record from now on. */
@@ -237,7 +274,7 @@ decide(Compilation *c, const ScopeObject *object, ScopeVerdict verdict,
 	journal_add(&c->journal, object->kind, object->oid, verdict, since,
 		on_record ? "narrowed" : "name", object->name);
 	/* the first time, that is just what the configuration says */
-	note_decision(&params->hooks, c->first ? LOG_DEBUG1 : LOG_LOG,
+	note_decision(&c->queue, c->first ? LOG_DEBUG1 : LOG_LOG,
 		params->rule->name, object->kind, object->oid, object->name, verdict,
 		on_record ? "The lists of the rule have changed." : NULL);
 }
@@ -276,15 +313,16 @@ upstream_has(const ScopeObjects *objects, ScopeKind kind, const char *name)
 
 /* Names of a list that nothing has: a slip of the pen, or of a time to come. */
 static void
-note_unknown_names(
-	const RuleScopeParams *params, ScopeKind kind, const RuleList *list)
+note_unknown_names(const Compilation *c, ScopeKind kind, const RuleList *list)
 {
+	const RuleScopeParams *params = c->params;
+
 	for (size_t i = 0; i < list->names.count; i++)
 	{
 		const char *name = list->names.items[i];
 
 		if (!upstream_has(params->objects, kind, name))
-			note(&params->hooks, LOG_WARNING, NULL,
+			note(&c->queue, LOG_WARNING, NULL,
 				"%s \"%s\" in rule \"%s\" does not exist on the upstream",
 				kinds[kind].label, name, params->rule->name);
 	}
@@ -325,8 +363,8 @@ compile_with_journal(Compilation *c, ErrInfo *err)
 		/* The listener decides.  This is for those that come without one. */
 		walscope_set_default(c->scope, kind,
 			include_list(filter, kind)->given ? SCOPE_OUT : SCOPE_IN);
-		note_unknown_names(params, kind, include_list(filter, kind));
-		note_unknown_names(params, kind, exclude_list(filter, kind));
+		note_unknown_names(c, kind, include_list(filter, kind));
+		note_unknown_names(c, kind, exclude_list(filter, kind));
 		add_catalog_file(c, kind);
 	}
 	return params->read_only || journal_commit(&c->journal, err);
@@ -345,8 +383,11 @@ compile(Compilation *c, ErrInfo *err)
 
 	if (!ok)
 		return false;
+	if (params->hooks.note != NULL)
+		c->queue = (RuleScopeHooks){.note = queue_note, .arg = c};
 	ok = compile_with_journal(c, err);
 	journal_close(&c->journal);
+	pass_notes_on(c, ok);
 	return ok;
 }
 

@@ -47,6 +47,7 @@ typedef struct Told
 	unsigned notes[LOG_PANIC + 1];
 	ErrInfo note; /* the last one above LOG_DEBUG1 */
 	unsigned alarms;
+	bool open_journal; /* with each note: somebody else needs it */
 } Told;
 
 static Told told;
@@ -75,6 +76,15 @@ on_note(void *arg UNUSED, LogLevel level, const ErrInfo *what)
 	told.notes[level]++;
 	if (level > LOG_DEBUG1)
 		told.note = *what;
+	if (told.open_journal)
+	{
+		Journal j;
+		ErrInfo err;
+
+		assert_true(journal_open_read(
+			&j, state_directory, "berlin", SYSID, NULL, &err));
+		journal_close(&j);
+	}
 }
 
 static void
@@ -719,6 +729,33 @@ nothing_counts_that_is_not_on_record(void **state UNUSED)
 	walscope_free(scope);
 }
 
+/* A log that is stuck is nobody else's trouble, and tells nothing untrue. */
+static void
+notes_are_passed_on_when_all_is_done(void **state UNUSED)
+{
+	Rule rule = make_rule((Lists){.exclude = "secret typo"});
+	RuleScopeParams params = params_of(&rule);
+	WalScope *scope;
+	ErrInfo err;
+
+	limit_file_size(10);
+	assert_false(rulescope_compile(&params, &scope, &err));
+	limit_file_size(RLIM_INFINITY);
+	assert_int_equal(told.notes[LOG_WARNING] + told.notes[LOG_DEBUG1], 0);
+	told.open_journal = true;
+	assert_true(rulescope_compile(&params, &scope, &err));
+	assert_int_equal(told.notes[LOG_DEBUG1], 5);
+	assert_int_equal(told.notes[LOG_WARNING], 1);
+	name_database(scope, LATER, "later");
+	assert_true(walscope_copied(scope, LATER, SECRET, LSN, &err));
+	told.answer = SCOPE_ANSWER_NONE;
+	assert_false(is_in(scope, LATER + 1));
+	assert_int_equal(told.notes[LOG_LOG], 1);
+	assert_int_equal(told.notes[LOG_WARNING], 3);
+	walscope_free(scope);
+	rule_clear(&rule);
+}
+
 static void
 reading_only_writes_nothing(void **state UNUSED)
 {
@@ -870,6 +907,7 @@ main(void)
 		TEST(decision_of_another_comes_first),
 		TEST(copied_database_is_out_with_an_alarm),
 		TEST(nothing_counts_that_is_not_on_record),
+		TEST(notes_are_passed_on_when_all_is_done),
 		TEST(reading_only_writes_nothing),
 		TEST(rescope_lets_names_count_again),
 		TEST(what_cannot_be_known_is_an_error),
