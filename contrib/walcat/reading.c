@@ -7,9 +7,10 @@
  *
  *		with a page that has not been written since the file was made,
  *		with zeros to the end of a page where a record would begin, or
- *		with the file.
+ *		with the file,
  *
- * All else that the filter does not take is damage.
+ * and no page of it comes behind that in the segment.  All else that the filter does
+ * not take is damage.
  *
  * A timeline begins in a copy of the segment that it branches off in.  The records
  * that both have are visited with the first of them; the filter has to see them
@@ -467,6 +468,30 @@ skip_segment(Reading *r, size_t *i, bool *look, ErrInfo *err)
 	return true;
 }
 
+/* The WAL has ended: is there more of it behind a hole? */
+static bool
+check_end(const Reading *r, ErrInfo *err)
+{
+	const Segment *last = &r->segments->items[r->end - 1];
+	Lsn end = Max(ready_end(r), last->start);
+	Lsn page;
+
+	if (r->stopped || end >= r->params->end)
+		return true;
+	/* the rest of a record that is cut off may be there */
+	if (!segments_find_page(
+			r->segments, last, Max(end, r->pushed) + 1, &page, err))
+		return false;
+	if (page == InvalidLsn)
+		return true;
+	errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+		"WAL ends at " LSN_FORMAT ", but there is more at " LSN_FORMAT,
+		LSN_ARGS(end), LSN_ARGS(page));
+	return errinfo_hint(err,
+		"If it is left from before a crash, use --end=" LSN_FORMAT ".",
+		LSN_ARGS(end));
+}
+
 static bool
 read_timeline(Reading *r, ErrInfo *err)
 {
@@ -488,7 +513,7 @@ read_timeline(Reading *r, ErrInfo *err)
 		if (result == PUSH_BLIND && !skip_segment(r, &i, &look, err))
 			return false;
 	}
-	if (result == PUSH_FAILED)
+	if (result == PUSH_FAILED || !check_end(r, err))
 		return false;
 	note_end(r);
 	return r->params->output == NULL || output_end(r->params->output, err);

@@ -24,6 +24,7 @@ typedef struct ReadingParams
 {
 	const Segments *segments;
 	WalFilter *filter;
+	Lsn end; /* what lies here or behind it is of no interest */
 	ReadingVisitor visit;
 	void *arg;
 	Output *output;     /* where the filtered segments go; NULL: nowhere */

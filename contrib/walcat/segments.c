@@ -102,6 +102,20 @@ add_path(Segments *s, const char *path, ErrInfo *err)
 	return true;
 }
 
+/* Whether a segment without a first page has others: then that one is lost. */
+static bool
+check_unused(const Segments *s, const Segment *segment, ErrInfo *err)
+{
+	Lsn page;
+
+	if (!segments_find_page(s, segment, segment->start, &page, err))
+		return false;
+	return page == InvalidLsn ||
+		   errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+			   "WAL segment \"%s\" has no first page, but one at " LSN_FORMAT,
+			   segment->path, LSN_ARGS(page));
+}
+
 static int
 compare_segments(const void *a, const void *b)
 {
@@ -256,6 +270,8 @@ drop_unused(Segments *s, ErrInfo *err)
 		}
 		if (!check_segment(s, &s->items[i - 1], &is_unused, err))
 			return false;
+		if (is_unused && !check_unused(s, &s->items[i - 1], err))
+			return false;
 		if (is_unused && is_last)
 			remove_segment(s, i - 1);
 		else if (is_unused)
@@ -362,4 +378,33 @@ segments_read(const Segment *segment, int fd, uint32_t offset, uint8_t *dst,
 		*got += (size_t) r;
 	}
 	return true;
+}
+
+bool
+segments_find_page(const Segments *s, const Segment *segment, Lsn from,
+	Lsn *page, ErrInfo *err)
+{
+	uint32_t block_size = s->geometry.block_size;
+	Lsn end = segment->start + segment->size;
+	Lsn lsn = lsn_floor(from + block_size - 1, block_size);
+	int fd = segments_open(segment, err);
+	bool ok = fd >= 0;
+
+	*page = InvalidLsn;
+	for (; ok && *page == InvalidLsn && lsn < end; lsn += block_size)
+	{
+		uint8_t bytes[WAL_LONG_HEADER_SIZE];
+		PageHeader header;
+		ErrInfo ignored;
+		size_t got;
+
+		ok = segments_read(segment, fd, (uint32_t) (lsn - segment->start),
+			bytes, sizeof(bytes), &got, err);
+		if (ok && got == sizeof(bytes) &&
+			page_header_decode(bytes, lsn, &s->geometry, &header, &ignored))
+			*page = lsn;
+	}
+	if (fd >= 0)
+		close(fd);
+	return ok;
 }

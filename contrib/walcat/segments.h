@@ -58,4 +58,11 @@ MUST_CHECK int segments_open(const Segment *segment, ErrInfo *err);
 bool segments_page_is_unused(
 	const Segments *segments, Lsn lsn, const uint8_t *page, size_t n);
 
+/*
+ * The first page of a segment at from or behind it that is what should be there, in
+ * *page; InvalidLsn if there is none.
+ */
+MUST_CHECK bool segments_find_page(const Segments *segments,
+	const Segment *segment, Lsn from, Lsn *page, ErrInfo *err);
+
 #endif /* WALCAT_SEGMENTS_H */

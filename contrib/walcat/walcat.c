@@ -460,6 +460,7 @@ read_segments(Run *run, const Segments *segments, ErrInfo *err)
 	const CommandLine *cl = run->cl;
 	ReadingParams params = {
 		.segments = segments,
+		.end = cl->end,
 		.visit = on_record,
 		.arg = run,
 		.partial_start = cl->partial_start,

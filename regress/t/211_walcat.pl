@@ -330,6 +330,18 @@ status_is(
 status_is(
 	[ damaged_copy('page', sub { poke("$_[0]/$sample->{segments}[3]", 8192 * 5, "\0" x 8192) }) ],
 	2, qr/error: .*page/, 'a page that is gone');
+# the last segment with a hole in it
+my @hole = ([ 'hole', 8192 * 2, 8192 ], [ 'first', 0, 8192 ], [ 'record', 8192 * 3 + 4096, 4096 ]);
+foreach (@hole)
+{
+	my ($name, $offset, $len) = @$_;
+	my $in = $sample->{segments}[2];
+	my $hole = damaged_copy($name, sub { poke("$_[0]/$in", $offset, "\0" x $len) });
+	unlink map { "$hole/$_" } @{ $sample->{segments} }[ 3 .. $#files ];
+	status_is([$hole], 2, qr/but there is more at|has no first page|error: /, "a hole of $len bytes in the last one");
+}
+my $hole_end = (walcat("$tmp/hole"))[1] =~ /--end=(\S+)\./ ? $1 : '';
+status_is([ "--end=$hole_end", "$tmp/hole" ], 0, qr/ends at/, 'unless what is behind it does not matter');
 status_is([ damaged_copy('short', sub { truncate "$_[0]/$sample->{segments}[2]", 500000 }) ],
 	2, qr/has only 500000 bytes/, 'a segment that is cut off');
 my $written = "$tmp/damaged_written";
