@@ -16,8 +16,11 @@
  *
  * SINCE is the LSN from which on records are withheld; what began before it had
  * been sent already.  NAME has %XX for what is not a letter, digit, '_', '.' or '-',
- * and is empty if it is not known.  Later lines win, but for one thing: what is out
- * stays out.  With "rescope" all decisions above it are forgotten, and the rule's
+ * and is empty if it is not known.  REASON is for people: "name" (as the upstream
+ * knows it), "created" (the name in the WAL that makes it), "narrowed" (the lists have
+ * changed), "unfiltered" (the rule has no list for its kind), "unknown" (nobody can
+ * name it) or "file_copy" (made from files that are not in the WAL).  Later lines win,
+ * but for one thing: what is out stays out.  With "rescope" all decisions above it are forgotten, and the rule's
  * digest; the files of catalogs are not.
  *
  * All workers of a rule share the file; a lock on it covers reading and
