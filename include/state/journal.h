@@ -20,8 +20,8 @@
  * knows it), "created" (the name in the WAL that makes it), "narrowed" (the lists have
  * changed), "unfiltered" (the rule has no list for its kind), "unknown" (nobody can
  * name it) or "file_copy" (made from files that are not in the WAL).  Later lines win,
- * but for one thing: what is out stays out.  With "rescope" all decisions above it are forgotten, and the rule's
- * digest; the files of catalogs are not.
+ * but for one thing: what is out stays out.  With "rescope" all decisions above it
+ * are forgotten, and the rule's digest; the files of catalogs are not.
  *
  * All workers of a rule share the file; a lock on it covers reading and
  * appending.  A line that was not written to its end is cut off; damage anywhere
