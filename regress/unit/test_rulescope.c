@@ -825,6 +825,34 @@ rescope_lets_names_count_again(void **state UNUSED)
 	walscope_free(live);
 }
 
+/* Of what a worker decides meanwhile nothing is lost, and nothing forgotten twice. */
+static void
+rescope_beside_a_worker_forgets_each_decision_once(void **state UNUSED)
+{
+	WalScope *scope = compile((Lists){.exclude = "secret"}, START);
+	pid_t pid = fork();
+	size_t sum = 0;
+	size_t decisions;
+	int status;
+	ErrInfo err;
+
+	assert_true(pid >= 0);
+	for (Oid oid = 20000; pid == 0 && oid < 20100; oid++)
+		name_database(scope, oid, oid % 2 == 0 ? "secret" : "fine");
+	if (pid == 0)
+		_exit(0);
+	do
+	{
+		if (!rulescope_forget(state_directory, "berlin", &decisions, &err))
+			fail_msg("%s", err.message);
+		sum += decisions;
+	} while (waitpid(pid, &status, WNOHANG) == 0);
+	assert_int_equal(status, 0);
+	assert_true(rulescope_forget(state_directory, "berlin", &decisions, &err));
+	assert_int_equal(sum + decisions, 5 + 100);
+	walscope_free(scope);
+}
+
 static void
 what_cannot_be_known_is_an_error(void **state UNUSED)
 {
@@ -910,6 +938,7 @@ main(void)
 		TEST(notes_are_passed_on_when_all_is_done),
 		TEST(reading_only_writes_nothing),
 		TEST(rescope_lets_names_count_again),
+		TEST(rescope_beside_a_worker_forgets_each_decision_once),
 		TEST(what_cannot_be_known_is_an_error),
 		TEST(two_processes_come_to_the_same),
 	};
