@@ -1010,6 +1010,42 @@ sub wait_for_all
 
 # -- the end ----------------------------------------------------------------------------
 
+# While everybody streams, what comes up is decided by the WAL, not by asking the
+# primary; also after a catalog has moved to another file, and from a page image.
+sub _check_following
+{
+	my $self = shift;
+	my $missing;
+
+	# a pg_receivewal may be away for some seconds, and is told the names when it comes
+	foreach my $try (1 .. 4)
+	{
+		my ($db, $spc) = ("last$try", "lastspc$try");
+		$missing = '';
+		$self->wait_for_all or return 0;
+		$self->_sql('postgres', 'VACUUM FULL pg_database; VACUUM FULL pg_tablespace; CHECKPOINT');
+		$self->_sql('postgres', 'SET wal_compression = ' . $self->_pick(@{ $self->{compression} })
+			  . "; CREATE DATABASE $db; CREATE TABLESPACE $spc LOCATION ''");
+		$self->_meet_db($db, $self->_oid("SELECT oid FROM pg_database WHERE datname = '$db'"));
+		$self->_meet_spc("$spc|" . $self->_oid("SELECT oid FROM pg_tablespace WHERE spcname = '$spc'"));
+		$self->wait_for_all or return 0;
+		foreach my $rule (@rules)
+		{
+			my $text = slurp_file($self->{wb}->dir . "/state/scope/$rule->{name}");
+			foreach my $object ([ 'database', $self->{dbs}{$db} ], [ 'tablespace', $self->{spcs}{$spc} ])
+			{
+				my ($kind, $oid) = ($object->[0], $object->[1]{oid});
+				next unless grep { $rule->{"${_}_${kind}s"} } qw(include exclude);
+				$missing .= "$kind $oid under $rule->{name}\n"
+				  unless $text =~ /^\w+ $kind $oid (?:in|out) \S+ created /m;
+			}
+		}
+		last if $missing eq '';
+	}
+	is($missing, '', "$self->{major}: what is created is decided when its row goes by");
+	return $missing eq '';
+}
+
 # All is at rest, and all WAL has arrived.
 sub settle
 {
@@ -1020,6 +1056,7 @@ sub settle
 	{
 		$self->_quiesce($db);
 	}
+	$self->_check_following or return 0;
 	$self->{last_lsn} = lsn_number($self->_sql('postgres', 'SELECT pg_switch_wal()'));
 	$self->_sql('postgres', 'CREATE TABLE IF NOT EXISTS after_the_switch ()');
 	$self->wait_for_all or return 0;
