@@ -72,6 +72,7 @@ pageimage_restore(const RecordBlock *block, const uint8_t *image,
 {
 	uint8_t content[PAGEIMAGE_MAX];
 	bool has_hole = (block->bimg_info & WAL_IMAGE_HAS_HOLE) != 0;
+	bool compressed = (block->bimg_info & version->image_compressed_mask) != 0;
 	uint32_t hole;
 	size_t len;
 
@@ -84,7 +85,7 @@ pageimage_restore(const RecordBlock *block, const uint8_t *image,
 		(*size & (*size - 1)) != 0 || len > *size)
 		return damaged(err, "page size");
 	hole = *size - (uint32_t) len;
-	if (has_hole != (hole > 0) ||
+	if (has_hole != (hole > 0) || (compressed && hole != block->hole_len) ||
 		(has_hole && (block->hole_offset < PAGE_HEADER_SIZE ||
 						 block->hole_offset > len)))
 		return damaged(err, "hole");

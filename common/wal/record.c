@@ -100,6 +100,7 @@ walk_block(Walk *walk, uint8_t id, Lsn lsn, const WalVersion *version,
 			status = take(walk, 2, &p, lsn, err);
 			if (status != RECORD_OK)
 				return status;
+			block.hole_len = load_le16(p);
 		}
 	}
 	if (is_first)

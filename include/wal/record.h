@@ -25,9 +25,10 @@ typedef struct RecordRelation
 typedef struct RecordBlock
 {
 	uint8_t flags;
-	uint8_t bimg_info; /* these two are 0 without an image */
+	uint8_t bimg_info; /* this and the next three are 0 without an image */
 	uint16_t image_len;
 	uint16_t hole_offset;
+	uint16_t hole_len; /* told of compressed images only */
 	uint16_t data_len;
 } RecordBlock;
 

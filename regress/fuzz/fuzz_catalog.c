@@ -78,7 +78,8 @@ fuzz_image(const WalVersion *version, const uint8_t *data, size_t len)
 	ErrInfo err;
 
 	if (!buf_get_u8(&r, &block.bimg_info) ||
-		!buf_get_le16(&r, &block.hole_offset))
+		!buf_get_le16(&r, &block.hole_offset) ||
+		!buf_get_le16(&r, &block.hole_len))
 		return;
 	block.image_len = (uint16_t) Min(buf_left(&r), UINT16_MAX);
 	if (!buf_get_bytes(&r, block.image_len, &content))

@@ -293,71 +293,6 @@ damaged_records_do_no_harm(void **state UNUSED)
 	}
 }
 
-/* Streams made by the format alone. */
-static void
-pglz_streams(void **state UNUSED)
-{
-	static const struct
-	{
-		const char *source;
-		size_t len;
-		const char *want; /* NULL: refused */
-	} cases[] = {
-		{"", 0, ""},
-		{"\x00"
-		 "abc",
-			4, "abc"},
-		/* three literals, then 3 + 3 bytes from 3 back */
-		{"\x08"
-		 "abc\x03\x03",
-			6, "abcabcabc"},
-		/* one byte again and again: it goes on with what it writes */
-		{"\x02"
-		 "x\x0f\x01\x02",
-			5, "xxxxxxxxxxxxxxxxxxxxx"},
-		/* nothing is in front of it; too far back; no distance */
-		{"\x01\x00\x01", 3, NULL},
-		{"\x02"
-		 "x\x00\x02",
-			4, NULL},
-		{"\x02"
-		 "x\x00\x00",
-			4, NULL},
-		/* ends within a match */
-		{"\x02"
-		 "x\x00",
-			3, NULL},
-		{"\x02"
-		 "x\x0f\x01",
-			4, NULL},
-		/* 12 bits of distance: 256 + 1 is too far */
-		{"\x02"
-		 "x\x10\x01",
-			4, NULL},
-	};
-
-	for (size_t i = 0; i < lengthof(cases); i++)
-	{
-		uint8_t *source =
-			exact_copy((const uint8_t *) cases[i].source, cases[i].len);
-		uint8_t out[64];
-		size_t got = 99;
-		bool ok = pglz_decompress(source, cases[i].len, out, sizeof(out), &got);
-
-		assert_int_equal(ok, cases[i].want != NULL);
-		if (ok)
-		{
-			assert_int_equal(got, strlen(cases[i].want));
-			assert_memory_equal(out, cases[i].want, got);
-			/* no room for the last byte */
-			if (got > 0)
-				assert_false(
-					pglz_decompress(source, cases[i].len, out, got - 1, &got));
-		}
-		free(source);
-	}
-}
-
 int
 main(void)
 {
@@ -366,7 +301,6 @@ main(void)
 		cmocka_unit_test(names_are_those_that_were_created),
 		cmocka_unit_test(truncated_records_are_refused),
 		cmocka_unit_test(damaged_records_do_no_harm),
-		cmocka_unit_test(pglz_streams),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
