@@ -29,7 +29,8 @@
 
 /* relmapper.c */
 #define RELMAP_MAGIC 0x592717
-#define RELMAP_IMAGE_OFFSET 12
+#define RELMAP_MAP_SIZE_OFFSET 8
+#define RELMAP_CRC_SIZE 4
 
 static const Oid catalog_oids[SCOPE_KIND_COUNT] = {
 	[SCOPE_DATABASE] = 1262,
@@ -158,14 +159,20 @@ decode_insert(BufReader *payload, BufReader *main_data, const RecordHead *head,
 		   row_of_page(page, size, offnum, lsn, change, err);
 }
 
-/* RELMAP UPDATE: database, tablespace, size; magic, count, then pairs. */
+/*
+ * RELMAP UPDATE: database, tablespace, and the size of the map; the map itself is
+ * magic, count, that many pairs, what is not used of its size, and a CRC, which that
+ * of the record makes superfluous.
+ */
 static bool
 decode_map(BufReader *main_data, Lsn lsn, CatalogChange *change, ErrInfo *err)
 {
+	uint32_t size;
 	uint32_t magic;
 	uint32_t count;
 
-	if (!buf_skip(main_data, RELMAP_IMAGE_OFFSET) ||
+	if (!buf_skip(main_data, RELMAP_MAP_SIZE_OFFSET) ||
+		!buf_get_le32(main_data, &size) || size != buf_left(main_data) ||
 		!buf_get_le32(main_data, &magic) || magic != RELMAP_MAGIC ||
 		!buf_get_le32(main_data, &count))
 		return damaged(lsn, "relation map", err);
@@ -175,7 +182,8 @@ decode_map(BufReader *main_data, Lsn lsn, CatalogChange *change, ErrInfo *err)
 		uint32_t relfilenumber;
 
 		if (!buf_get_le32(main_data, &oid) ||
-			!buf_get_le32(main_data, &relfilenumber))
+			!buf_get_le32(main_data, &relfilenumber) ||
+			buf_left(main_data) < RELMAP_CRC_SIZE)
 			return damaged(lsn, "relation map is too short", err);
 		for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
 		{
