@@ -463,6 +463,7 @@ skip_segment(Reading *r, size_t *i, bool *look, ErrInfo *err)
 	walcat_note("skipping segment \"%s\", in which nothing can be recognised "
 				"without the one before it",
 		segment->name);
+	*r->params->skipped = true;
 	*look = true;
 	*i = r->first + 1;
 	return true;

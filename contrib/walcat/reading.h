@@ -29,6 +29,7 @@ typedef struct ReadingParams
 	void *arg;
 	Output *output;     /* where the filtered segments go; NULL: nowhere */
 	bool partial_start; /* write the first one although it begins in a record */
+	bool *skipped;      /* set if a segment could not be looked at */
 } ReadingParams;
 
 /* False, with err, for WAL that cannot be read to its end. */

@@ -69,6 +69,7 @@ typedef struct Run
 	bool list;      /* a line a record */
 	uint64_t found; /* records that --check-none-kept forbids */
 	uint64_t records;
+	bool skipped; /* a segment could not be looked at */
 } Run;
 
 static const char help_text[] =
@@ -464,6 +465,7 @@ read_segments(Run *run, const Segments *segments, ErrInfo *err)
 		.visit = on_record,
 		.arg = run,
 		.partial_start = cl->partial_start,
+		.skipped = &run->skipped,
 	};
 	WalScope *scope;
 	bool ok = true;
@@ -506,10 +508,11 @@ show_segments(const CommandLine *cl)
 	}
 	else if (run.found > 0)
 		status = WALCAT_DELIVERED;
-	else if (run.records == 0)
+	else
 	{
-		walcat_note("there is no record in the WAL that is to be read");
-		if (cl->none_kept.count > 0)
+		if (run.records == 0)
+			walcat_note("there is no record in the WAL that is to be read");
+		if (cl->none_kept.count > 0 && (run.records == 0 || run.skipped))
 			status = WALCAT_UNPROVEN;
 	}
 	segments_clear(&segments);
