@@ -558,7 +558,8 @@ kill_worker(Worker *w)
 	int status;
 
 	kill(w->pid, SIGKILL);
-	if (waitpid(w->pid, &status, 0) != w->pid || !WIFSIGNALED(status))
+	if (waitpid(w->pid, &status, 0) != w->pid || !WIFSIGNALED(status) ||
+		WTERMSIG(status) != SIGKILL)
 		fail("a worker has ended by itself", NULL);
 	hear(w);
 	close(w->pipe);
