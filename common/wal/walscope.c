@@ -206,24 +206,33 @@ table_put_out(ScopeTable *mine, Oid oid, Lsn since)
 static void
 table_narrow(ScopeTable *mine, const ScopeTable *theirs)
 {
-	/* What they never met is out if it is out by their default. */
-	for (size_t i = 0; theirs->unknown == SCOPE_OUT && i < mine->count; i++)
-	{
-		if (table_find(theirs, mine->entries[i].oid) == NULL)
-			table_put_out(mine, mine->entries[i].oid, InvalidLsn);
-	}
 	for (size_t i = 0; i < theirs->count; i++)
 	{
 		const ScopeEntry *entry = &theirs->entries[i];
 
 		if (entry->verdict == SCOPE_OUT)
 			table_put_out(mine, entry->oid, entry->since);
-		else if (table_find(mine, entry->oid) == NULL)
-			table_set(mine, entry->oid, mine->unknown, InvalidLsn);
 	}
-	if (theirs->unknown == SCOPE_OUT)
-		mine->unknown = SCOPE_OUT;
-	mine->last.oid = InvalidOid;
+}
+
+/* The same of what they have no verdict on. */
+static void
+table_narrow_unknown(ScopeTable *mine, const ScopeTable *theirs)
+{
+	if (theirs->unknown != SCOPE_OUT)
+		return;
+	for (size_t i = 0; i < mine->count; i++)
+	{
+		if (table_find(theirs, mine->entries[i].oid) == NULL)
+			table_put_out(mine, mine->entries[i].oid, InvalidLsn);
+	}
+	/* what they have, and mine has not, keeps what was mine by default */
+	for (size_t i = 0; i < theirs->count; i++)
+	{
+		if (table_find(mine, theirs->entries[i].oid) == NULL)
+			table_set(mine, theirs->entries[i].oid, mine->unknown, InvalidLsn);
+	}
+	mine->unknown = SCOPE_OUT;
 }
 
 void
@@ -234,6 +243,9 @@ walscope_narrow(WalScope *scope, const WalScope *other)
 		const CatalogFiles *files = &other->catalogs[kind];
 
 		table_narrow(&scope->tables[kind], &other->tables[kind]);
+		if (other->listener.unknown == NULL)
+			table_narrow_unknown(&scope->tables[kind], &other->tables[kind]);
+		scope->tables[kind].last.oid = InvalidOid;
 		for (size_t i = 0; i < files->count; i++)
 			walscope_add_catalog(
 				scope, (ScopeKind) kind, files->relfilenumbers[i]);

@@ -93,8 +93,10 @@ MUST_CHECK bool walscope_get_since(
 	const WalScope *scope, ScopeKind kind, Oid oid, Lsn *since);
 
 /*
- * Narrow scope to what other lets through as well: whatever is out in other, by
- * record or by default, is out in scope, and since when it is in either.
+ * Narrow scope to what other lets through as well: whatever is out in other is out
+ * in scope, and since when it is in either.  What other has no verdict on is out
+ * there by default; but if other has a listener, nothing of it has gone by yet, so
+ * that nothing is missing, and scope's own verdict counts.
  */
 void walscope_narrow(WalScope *scope, const WalScope *other);
 

@@ -434,6 +434,40 @@ narrow_is_never_wider(void **state UNUSED)
 	}
 }
 
+/*
+ * An object that the scope before would have asked for has not gone by: the standby
+ * lacks nothing of it, and what the scope of now says of it holds.
+ */
+static void
+narrow_leaves_what_is_to_come(void **state UNUSED)
+{
+	WalScope *scope = walscope_new();
+	WalScope *other = walscope_new();
+	Told *told = listen_to(scope);
+	Told *other_told = listen_to(other);
+
+	walscope_set_default(other, SCOPE_DATABASE, SCOPE_OUT);
+	walscope_set_default(scope, SCOPE_DATABASE, SCOPE_OUT);
+	walscope_set(other, SCOPE_DATABASE, 16384, SCOPE_IN);
+	walscope_set(other, SCOPE_DATABASE, 16385, SCOPE_OUT);
+	walscope_set(other, SCOPE_DATABASE, 16387, SCOPE_IN);
+	walscope_set(scope, SCOPE_DATABASE, 16384, SCOPE_IN);
+	walscope_set(scope, SCOPE_DATABASE, 16385, SCOPE_IN);
+	walscope_set(scope, SCOPE_DATABASE, 16386, SCOPE_IN);
+	walscope_narrow(scope, other);
+	assert_true(is_in(scope, 16384, 1663));
+	assert_false(is_in(scope, 16385, 1663));
+	assert_true(is_in(scope, 16386, 1663));
+	assert_int_equal(told->count, 0);
+	/* what only the other knew is asked for */
+	told->answer_in = true;
+	assert_true(is_in(scope, 16387, 1663));
+	assert_int_equal(told->count, 1);
+	assert_int_equal(other_told->count, 0);
+	walscope_free(scope);
+	walscope_free(other);
+}
+
 /* Many OIDs in any order, against a plain array. */
 static void
 many_oids(void **state UNUSED)
@@ -477,6 +511,7 @@ main(void)
 		cmocka_unit_test(exclude_overrides_the_last_answer),
 		cmocka_unit_test(out_may_begin_somewhere),
 		cmocka_unit_test(narrow_is_never_wider),
+		cmocka_unit_test(narrow_leaves_what_is_to_come),
 		cmocka_unit_test(many_oids),
 	};
 
