@@ -21,6 +21,7 @@ struct Output
 	int directory_fd;
 
 	size_t at;     /* the segment under way */
+	size_t end;    /* behind the last one of its timeline */
 	int fd;        /* its file; -1 before its first byte */
 	uint32_t done; /* bytes of it */
 	char *path;    /* the file's name until it is complete */
@@ -74,6 +75,7 @@ void
 output_begin(Output *o, size_t i)
 {
 	o->at = i;
+	o->end = i + segments_run(o->segments, i);
 }
 
 static bool
@@ -163,14 +165,24 @@ output_put(Output *o, const uint8_t *bytes, size_t n, ErrInfo *err)
 	return true;
 }
 
-bool
-output_end(Output *o, ErrInfo *err)
+/* A record that is not whole may go on in more than one segment. */
+static void
+note_unwritten(const Output *o)
+{
+	for (size_t i = o->at; i < o->end; i++)
+		walcat_note(
+			"\"%s\" is not written: the record that goes on in it is not "
+			"whole",
+			o->segments->items[i].name);
+}
+
+/* What is left of the segment under way are zeros. */
+static bool
+end_segment(Output *o, ErrInfo *err)
 {
 	static const uint8_t zeros[8192];
 	const Segment *segment = &o->segments->items[o->at];
 
-	if (o->fd < 0)
-		return true;
 	while (o->done < segment->size)
 	{
 		if (!write_all(
@@ -182,4 +194,13 @@ output_end(Output *o, ErrInfo *err)
 		"the end",
 		segment->name);
 	return complete_file(o, segment->is_partial ? "" : ".partial", err);
+}
+
+bool
+output_end(Output *o, ErrInfo *err)
+{
+	if (o->fd >= 0 && !end_segment(o, err))
+		return false;
+	note_unwritten(o);
+	return true;
 }

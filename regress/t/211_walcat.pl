@@ -404,6 +404,25 @@ is(join(' ', grep {
 		} @{ $sample->{segments} }[ $at .. $#files ]),
 	'', 'the new one in full');
 
+# of the last records nothing is known that was in the segment before
+my $tail = "$tmp/tail";
+my ($behind) = map { $_->[0] % $size } grep { $_->[0] > lsn_number($sample->{start}) + $at * $size } @{ $sample->{records} };
+my $bytes = slurp_file($files[$at]);
+mkdir $tail;
+append_to_file("$tail/$sample->{segments}[$at]", substr($bytes, 0, $behind) . "\0" x ($size - $behind));
+status_is([$tail], 0, qr/skipping segment "$sample->{segments}[$at]"/, 'nothing but the rest of a record');
+status_is([ '--check-none-kept=1', $tail ], 4, qr/skipping segment/, 'by which nothing is proven');
+# a record that is not whole, and goes on in a segment of its own
+my ($long) = grep { $_->[1] > 20000 && $_->[0] % $size + $_->[1] > $size } @{ $sample->{records} };
+my $in = int(($long->[0] - lsn_number($sample->{start})) / $size);
+my ($not_whole, $cut_off) = map { "$tmp/cut_off$_" } '', '_written';
+mkdir $_ foreach $not_whole, $cut_off;
+system_or_bail('cp', $files[$in], $not_whole);
+append_to_file("$not_whole/$sample->{segments}[ $in + 1 ]", substr(slurp_file($files[ $in + 1 ]), 0, 8192) . "\0" x ($size - 8192));
+status_is([ '--write', $cut_off, '--partial-start', $not_whole ], 0,
+	qr/"$sample->{segments}[$in]" is written as a partial.*\n.*"$sample->{segments}[ $in + 1 ]" is not written/,
+	'a record that is not whole');
+
 # the command line
 foreach my $case (
 	[ [], qr/no segment/ ],
