@@ -180,7 +180,6 @@ sub _start
 	}
 	$primary->safe_psql($_, 'CREATE EXTENSION amcheck') foreach qw(template1 postgres);
 	$primary->safe_psql('postgres', "CREATE DATABASE $_") foreach qw(k1 k2 x1 x2 n1);
-	$primary->safe_psql('postgres', "SELECT pg_create_logical_replication_slot('slot', 'pgoutput')");
 
 	my $wb = $self->{wb} = WalBouncer->new("wb$major",
 		upstream => $primary,
@@ -628,7 +627,8 @@ sub op_shared_catalogs
 		'VACUUM FULL pg_database', 'VACUUM FULL pg_tablespace', 'REINDEX TABLE pg_tablespace',
 		'VACUUM FULL pg_authid', 'REINDEX TABLE pg_database', 'VACUUM FREEZE pg_database',
 		"CREATE ROLE role$n", 'CHECKPOINT', 'SELECT pg_switch_wal()',
-		"SELECT pg_drop_replication_slot('slot'); SELECT pg_create_logical_replication_slot('slot', 'pgoutput')",
+		"SELECT pg_drop_replication_slot('slot')",
+		"SELECT pg_create_logical_replication_slot('slot', 'pgoutput')",
 		'ALTER DATABASE ' . $self->_some_db->{name} . ' SET work_mem = ' . (64 + $n)));
 	return;
 }
@@ -928,12 +928,65 @@ sub op_restart_primary
 	return;
 }
 
+# However short the run: records of each kind that there is, of each database that
+# there is at first, in both tablespaces.
+sub _prologue
+{
+	my $self = shift;
+
+	foreach my $db (map { $self->{dbs}{$_} } grep { $_ ne 'postgres' } sort keys %{ $self->{dbs} })
+	{
+		foreach my $spc (undef, map { $self->{spcs}{$_} } sort keys %{ $self->{spcs} })
+		{
+			my $schema = $spc ? "s_$spc->{oid}" : 'public';
+			my $m = $self->_marker($db, $schema);
+			my $spcname = $spc ? $spc->{name} : '';
+			$self->_sql($db->{name}, <<"END");
+SET default_tablespace = '$spcname';
+CREATE SCHEMA IF NOT EXISTS $schema;
+CREATE TABLE $schema.a (id int PRIMARY KEY, p point, t text);
+CREATE INDEX a_gist_$schema ON $schema.a USING gist (p);
+INSERT INTO $schema.a SELECT i, point(i, i), '$m' FROM generate_series(1, 1500) i;
+DELETE FROM $schema.a;
+VACUUM $schema.a;
+SELECT txid_current();
+SELECT txid_current();
+VACUUM $schema.a;
+INSERT INTO $schema.a SELECT i, point(i, i), '$m' FROM generate_series(5001, 6500) i;
+DELETE FROM $schema.a WHERE id > 5200;
+VACUUM $schema.a;
+TRUNCATE $schema.a;
+BEGIN;
+INSERT INTO $schema.a VALUES (1, point(1, 1), '$m');
+CREATE TABLE $schema.b (t text);
+PREPARE TRANSACTION 'prologue_$db->{name}_$schema';
+COMMIT PREPARED 'prologue_$db->{name}_$schema';
+END
+		}
+	}
+	# from here on there are transactions that logical decoding may still want to see,
+	# which keeps emptied pages of indexes from being used again, up to 15
+	$self->_sql('postgres', "SELECT pg_create_logical_replication_slot('slot', 'pgoutput')");
+	foreach my $db (map { $self->{dbs}{$_} } grep { $_ ne 'postgres' } sort keys %{ $self->{dbs} })
+	{
+		my $public = $self->_marker($db, 'public');
+		$self->_sql($db->{name}, <<"END");
+CREATE TABLE rewritten (t text);
+VACUUM FULL pg_class;
+VACUUM FULL pg_attribute;
+SELECT 1 FROM pg_logical_emit_message(true, 'x', '$public');
+SELECT 1 FROM pg_logical_emit_message(false, 'x', repeat('$public', 300));
+END
+	}
+	return;
+}
+
 # -- the run --------------------------------------------------------------------------
 
 sub run
 {
 	my ($self, $seconds) = @_;
-	my $until = time() + $seconds;
+	my $until;
 	my @operations = (
 		create_database => 22, drop_database => 8, rename_database => 8, swap_databases => 4,
 		move_database => 12, create_tablespace => 6, drop_tablespace => 3, empty_tablespace => 2,
@@ -943,6 +996,8 @@ sub run
 
 	$self->{first_oid} = $self->_oid(
 		'SELECT 1 + greatest((SELECT max(oid::bigint) FROM pg_database), (SELECT max(oid::bigint) FROM pg_tablespace))');
+	$self->_prologue;
+	$until = time() + $seconds;
 	while (time() < $until)
 	{
 		$self->_reap;
