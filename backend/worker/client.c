@@ -66,21 +66,17 @@ client_flush(Client *c)
 {
 	while (!c->gone && client_pending(c))
 	{
-		struct iovec iov[2] = {
-			{c->out.data + c->out_pos, c->out.len - c->out_pos},
-			{(void *) (uintptr_t) (c->wal + c->wal_pos),
-				c->wal_len - c->wal_pos},
-		};
-		struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
+		struct iovec iov[2];
+		struct msghdr message = {.msg_iov = iov};
 		ssize_t n;
 
-		if (iov[0].iov_len == 0)
-		{
-			message.msg_iov = &iov[1];
-			message.msg_iovlen = 1;
-		}
-		else if (iov[1].iov_len == 0)
-			message.msg_iovlen = 1;
+		if (c->out.len > c->out_pos)
+			iov[message.msg_iovlen++] = (struct iovec){
+				c->out.data + c->out_pos, c->out.len - c->out_pos};
+		if (c->wal_len > c->wal_pos)
+			iov[message.msg_iovlen++] =
+				(struct iovec){(void *) (uintptr_t) (c->wal + c->wal_pos),
+					c->wal_len - c->wal_pos};
 		n = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0)
 			sent(c, (size_t) n);
