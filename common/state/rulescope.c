@@ -497,6 +497,24 @@ settle(const RuleScope *rs, WalScope *scope, const Decision *d, bool decide_it,
 	return outcome;
 }
 
+/*
+ * The name of what is made would be in, but the OID is out on record.  It was put
+ * out since, and this is old WAL; or an object before had the same OID, which a
+ * server may give away again after a failover.
+ */
+static void
+note_name_in_vain(
+	const RuleScope *rs, ScopeKind kind, Oid oid, const char *name, Lsn lsn)
+{
+	char object[OBJECT_TEXT_SIZE];
+	char how[64];
+
+	snprintf(
+		how, sizeof(how), "It was created at " LSN_FORMAT ".", LSN_ARGS(lsn));
+	note(&rs->hooks, LOG_WARNING, how, "%s stays withheld under rule \"%s\"",
+		describe(object, kind, oid, name), rs->rule.name);
+}
+
 /* An object comes into being, or did so when this WAL was written. */
 static bool
 on_named(void *arg, WalScope *scope, ScopeKind kind, Oid oid, const char *name,
@@ -512,6 +530,7 @@ on_named(void *arg, WalScope *scope, ScopeKind kind, Oid oid, const char *name,
 		.reason = "created",
 		.name = name,
 	};
+	ScopeVerdict verdict;
 	char how[64];
 
 	rs->named_kind = kind;
@@ -528,6 +547,10 @@ on_named(void *arg, WalScope *scope, ScopeKind kind, Oid oid, const char *name,
 				d.verdict, how);
 			break;
 		default:
+			if (d.verdict == SCOPE_IN &&
+				walscope_get(scope, kind, oid, &verdict) &&
+				verdict == SCOPE_OUT)
+				note_name_in_vain(rs, kind, oid, name, lsn);
 			break;
 	}
 	return true;
