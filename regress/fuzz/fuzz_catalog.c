@@ -3,10 +3,11 @@
  *		Catalog rows that nobody would write, through the decoder.
  *
  * The first byte of the input chooses the major, and what the rest is: a record,
- * whose length is put right; or a page image's header and content, or a pglz stream.
+ * whose length is put right; or a page image's header and content; or a pglz stream, and
+ * how much room there is for it.
  *
- * Beside what the sanitizers see: a name that comes out has an end, and an error has
- * a message.
+ * Beside what the sanitizers see: what is wanted says something, or is an error with
+ * a message; a name that comes out has an end; a page has a size that pages have.
  *
  *		clang -fsanitize=fuzzer,address,undefined ... regress/fuzz/fuzz_catalog.c
  *
@@ -57,9 +58,14 @@ fuzz_record(const WalVersion *version, const uint8_t *data, size_t len)
 			if (!catalog_decode(
 					record, &head, LSN, version, scope, &change, &err))
 				must(err.message[0] != '\0');
-			else if (change.what == CATALOG_ROW)
-				must(change.oid != InvalidOid && change.name[0] != '\0' &&
-					 memchr(change.name, 0, CATALOG_NAME_SIZE) != NULL);
+			else
+			{
+				must(change.what != CATALOG_NOTHING);
+				must(change.what != CATALOG_ROW ||
+					 (change.oid != InvalidOid && change.name[0] != '\0' &&
+						 memchr(change.name, 0, CATALOG_NAME_SIZE) != NULL));
+				must(catalog_follow(&change, scope, LSN, &err));
+			}
 		}
 	}
 	free(record);
@@ -87,22 +93,21 @@ fuzz_image(const WalVersion *version, const uint8_t *data, size_t len)
 	image = malloc(Max(block.image_len, 1));
 	memcpy(image, content, block.image_len);
 	if (pageimage_restore(&block, image, version, page, &size, &err))
-		must(size >= 1024 && size <= PAGEIMAGE_MAX);
+		must(size >= 1024 && size <= PAGEIMAGE_MAX && (size & (size - 1)) == 0);
 	else
 		must(err.message[0] != '\0');
 	free(image);
 }
 
+/* Into cap bytes of room. */
 static void
-fuzz_pglz(const uint8_t *data, size_t len)
+fuzz_pglz(const uint8_t *data, size_t len, size_t cap)
 {
 	uint8_t *source = malloc(Max(len, 1));
-	uint8_t *out;
-	size_t cap = len > 0 ? (size_t) data[0] * 37 : 0;
+	uint8_t *out = malloc(Max(cap, 1));
 	size_t got;
 
 	memcpy(source, data, len);
-	out = malloc(Max(cap, 1));
 	if (pglz_decompress(source, len, out, cap, &got))
 		must(got <= cap);
 	free(out);
@@ -114,18 +119,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const uint16_t magics[] = {
 		0xd106, 0xd10d, 0xd110, 0xd113, 0xd116, 0xd118};
+	static const size_t rooms[lengthof(magics)] = {0, 1, 20, 300, 8192, 32768};
 	const WalVersion *version;
+	size_t choice;
 
 	if (len == 0)
 		return 0;
-	version = version_by_magic(magics[(data[0] & 0x0f) % lengthof(magics)]);
+	choice = (data[0] & 0x0f) % lengthof(magics);
+	version = version_by_magic(magics[choice]);
 	switch (data[0] >> 4)
 	{
 		case 0:
 			fuzz_image(version, data + 1, len - 1);
 			break;
 		case 1:
-			fuzz_pglz(data + 1, len - 1);
+			fuzz_pglz(data + 1, len - 1, rooms[choice]);
 			break;
 		default:
 			fuzz_record(version, data + 1, len - 1);
