@@ -111,6 +111,38 @@ one_block(void **state UNUSED)
 	assert_int_equal(head.relations[0].relfilenumber, 20000);
 }
 
+/* Where image, data and main data are to be found: of the first block only. */
+static void
+first_block_is_told(void **state UNUSED)
+{
+	RecordHead head;
+
+	assert_int_equal(
+		decode_body(
+			BODY(0, IMAGE | DATA, 5, 0, 0x34, 0x02, 0x58, 0x00, HOLE | PGLZ,
+				0x22, 0x11, RELATION, BLOCK, /* */
+				1, SAME_REL | IMAGE | 2, 0, 0, 0x10, 0, 0, 0, 0, BLOCK, 255, 3),
+			5 + 0x234 + 0x10 + 3, &head),
+		RECORD_OK);
+	assert_int_equal(head.first_block.flags, IMAGE | DATA);
+	assert_int_equal(head.first_block.data_len, 5);
+	assert_int_equal(head.first_block.image_len, 0x234);
+	assert_int_equal(head.first_block.hole_offset, 0x58);
+	assert_int_equal(head.first_block.hole_len, 0x1122);
+	assert_int_equal(head.first_block.bimg_info, HOLE | PGLZ);
+	assert_int_equal(head.payload_len, 5 + 0x234 + 0x10 + 3);
+	assert_int_equal(head.main_len, 3);
+
+	/* what is not compressed does not tell its hole's length */
+	assert_int_equal(decode_body(BODY(0, IMAGE, 0, 0, 0x34, 0x02, 0x58, 0x00,
+									 HOLE, RELATION, BLOCK),
+						 0x234, &head),
+		RECORD_OK);
+	assert_int_equal(head.first_block.data_len, 0);
+	assert_int_equal(head.first_block.hole_len, 0);
+	assert_int_equal(head.payload_len, 0x234);
+}
+
 static void
 blocks_of_one_relation_are_one(void **state UNUSED)
 {
@@ -425,6 +457,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_of_the_header),
 		cmocka_unit_test(one_block),
+		cmocka_unit_test(first_block_is_told),
 		cmocka_unit_test(blocks_of_one_relation_are_one),
 		cmocka_unit_test(relations_that_differ_are_listed),
 		cmocka_unit_test(images),
