@@ -166,8 +166,13 @@ build_step(WalBuild *b, BufReader *r, bool *clean)
 				b->geometry.block_size < 8192 ? p[3] % 8 : 0);
 			break;
 		case 8: /* an object is created, "go" or "in" */
-			build_row(b, p[0] % 4 ? created.file : 1213,
-				CREATED_FIRST + created.objects++, p[1] % 2 ? "go" : "in");
+			if (p[2] & 1)
+				build_row_image(b, p[0] % 4 ? created.file : 1213,
+					CREATED_FIRST + created.objects++, p[1] % 2 ? "go" : "in",
+					p[3] % 6, (p[2] & 2) != 0);
+			else
+				build_row(b, p[0] % 4 ? created.file : 1213,
+					CREATED_FIRST + created.objects++, p[1] % 2 ? "go" : "in");
 			break;
 		case 9:
 			created.file = MOVED_FIRST + p[1];

@@ -158,6 +158,35 @@ row_over_a_page_is_read(void **state UNUSED)
 	}
 }
 
+/* An image in place of the row, of each page size, over pages and at their ends. */
+static void
+row_in_an_image_is_read(void **state UNUSED)
+{
+	for (unsigned shift = 0; shift <= 5; shift++)
+	{
+		for (uint32_t left = 8; left < 1100; left += left < 200 ? 8 : 400)
+		{
+			WalBuild b = begin();
+			Told told = {0};
+			FilterRun run;
+
+			build_up_to(&b, left);
+			build_row_image(&b, 1262, 16500, "secret", shift, false);
+			build_row_image(&b, 1262, 16501, "secret2", shift, true);
+			build_block_record(&b, 1663, 16500, 300, 0xE1);
+			build_block_record(&b, 1663, 16501, 300, 0xE1);
+			run = run_all(&b, &told, 777);
+			assert_int_equal(run.status, FILTER_OK);
+			assert_int_equal(told.count, 2);
+			assert_string_equal(told.items[0].name, "secret");
+			assert_string_equal(told.items[1].name, "secret2");
+			assert_false(contains(run.out, run.len, "\xE1\xE1\xE1\xE1"));
+			run_end(&run);
+			build_end(&b);
+		}
+	}
+}
+
 static void
 catalog_is_followed_to_another_file(void **state UNUSED)
 {
@@ -253,6 +282,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(created_under_a_name_is_judged_by_it),
 		cmocka_unit_test(row_over_a_page_is_read),
+		cmocka_unit_test(row_in_an_image_is_read),
 		cmocka_unit_test(catalog_is_followed_to_another_file),
 		cmocka_unit_test(failing_listener_halts),
 		cmocka_unit_test(row_without_data_halts),

@@ -291,6 +291,49 @@ build_row(WalBuild *b, uint32_t relfilenumber, Oid oid, const char *name)
 	return build_record(b, 10, 0, 777, body, n);
 }
 
+/*
+ * The same with a page image in place of the row (bufpage.h, itemid.h): a page of
+ * 1 kB << shift that has the row at its end, with its hole or without.
+ */
+static inline Lsn
+build_row_image(WalBuild *b, uint32_t relfilenumber, Oid oid, const char *name,
+	unsigned shift, bool with_hole)
+{
+	size_t size = (size_t) 1024 << shift;
+	size_t front = 24 + 4; /* page header, one line pointer */
+	size_t tuple = 24 + 4 + 64 + 40;
+	size_t hole = with_hole ? size - front - tuple : 0;
+	uint8_t *body = calloc(1, size + 100);
+	uint8_t *p = body;
+	Lsn lsn;
+
+	*p++ = 0;    /* block id */
+	*p++ = 0x10; /* has image */
+	p += 2;
+	build_le(p, size - hole, 2);
+	build_le(p + 2, with_hole ? front : 0, 2);
+	p[4] = with_hole ? 0x03 : 0x02; /* a hole; apply */
+	p += 5;
+	build_le(p, 1664, 4);
+	build_le(p + 4, 0, 4);
+	build_le(p + 8, relfilenumber, 4);
+	p += 16;    /* block number 0 */
+	*p++ = 255; /* main data, short */
+	*p++ = 3;
+	build_le(p + 18, size | 4, 2);
+	build_le(p + 24, (size - tuple) | 1U << 15 | tuple << 17, 4);
+	p += size - hole - tuple;
+	p[22] = 24; /* t_hoff */
+	build_le(p + 24, oid, 4);
+	memcpy(p + 28, name, strlen(name));
+	p += tuple;
+	build_le(p, 1, 2); /* offnum */
+	p += 3;
+	lsn = build_record(b, 10, 0, 777, body, (size_t) (p - body));
+	free(body);
+	return lsn;
+}
+
 /* RELMAP UPDATE of the shared map (relmapper.c). */
 static inline Lsn
 build_map(WalBuild *b, Oid catalog, uint32_t relfilenumber)
