@@ -644,7 +644,7 @@ sub _log_clean
 	  grep { /PANIC:|FATAL:|incorrect resource manager data checksum|creating missing directory/ }
 	  grep { !/FATAL: .*(?:the database system is|administrator command|cannot be known yet)/ }
 	  # walbouncer, or the connection to it, has gone
-	  grep { !/FATAL:  could not (?:connect to the primary|.*: (?:server closed the connection|no COPY in progress))/ }
+	  grep { !/FATAL: .*could not (?:connect to the primary|.*: (?:server closed the connection|no COPY in progress))/ }
 	  split /\n/, slurp_file($standby->logfile, $self->{offset}{$name} // 0);
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
