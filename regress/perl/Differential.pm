@@ -29,16 +29,20 @@ use WalBouncer;
 
 # Names on the lists of the rules, and some on none.
 my @db_names = (qw(k1 k2 k3 x1 x2 x3 n1 n2 n3));
+# Some for the end, see _check_following.
+my @last_in = map { "k9$_" } 1 .. 4;
+my @last_out = map { "x9$_" } 1 .. 4;
+my @last_spc = map { "tx9$_" } 1 .. 4;
 my @spc_names = (qw(ta tx tn ta2 tx2 tn2));
 
 # strict: without allow_in_place_tablespaces, which would let recovery overlook what
 # is missing; all tablespaces that come up later are out then.
 my @rules = (
-	{ name => 'excl', exclude_databases => [qw(x1 x2 x3)] },
+	{ name => 'excl', exclude_databases => [qw(x1 x2 x3), @last_out] },
 	{
 		name              => 'incl',
-		include_databases => [qw(postgres k1 k2 k3)],
-		exclude_tablespaces => [qw(tx tx2)]
+		include_databases => [ qw(postgres k1 k2 k3), @last_in ],
+		exclude_tablespaces => [ qw(tx tx2), @last_spc ]
 	},
 	{ name => 'spc', include_tablespaces => ['ta'], strict => 1 });
 
@@ -1073,21 +1077,22 @@ sub _check_following
 	my $missing;
 
 	# a pg_receivewal may be away for some seconds, and is told the names when it comes
-	foreach my $try (1 .. 4)
+	foreach my $try (0 .. 3)
 	{
-		my ($db, $spc) = ("last$try", "lastspc$try");
+		my @names = ($last_in[$try], $last_out[$try]);
+		my $spc = $last_spc[$try];
 		$missing = '';
 		$self->wait_for_all or return 0;
 		$self->_sql('postgres', 'VACUUM FULL pg_database; VACUUM FULL pg_tablespace; CHECKPOINT');
-		$self->_sql('postgres', 'SET wal_compression = ' . $self->_pick(@{ $self->{compression} })
-			  . "; CREATE DATABASE $db; CREATE TABLESPACE $spc LOCATION ''");
-		$self->_meet_db($db, $self->_oid("SELECT oid FROM pg_database WHERE datname = '$db'"));
+		$self->_sql('postgres', 'SET wal_compression = ' . $self->_pick(@{ $self->{compression} }) . '; '
+			  . join('; ', map { "CREATE DATABASE $_" } @names) . "; CREATE TABLESPACE $spc LOCATION ''");
+		$self->_meet_db($_, $self->_oid("SELECT oid FROM pg_database WHERE datname = '$_'")) foreach @names;
 		$self->_meet_spc("$spc|" . $self->_oid("SELECT oid FROM pg_tablespace WHERE spcname = '$spc'"));
 		$self->wait_for_all or return 0;
 		foreach my $rule (@rules)
 		{
 			my $text = slurp_file($self->{wb}->dir . "/state/scope/$rule->{name}");
-			foreach my $object ([ 'database', $self->{dbs}{$db} ], [ 'tablespace', $self->{spcs}{$spc} ])
+			foreach my $object ((map { [ 'database', $self->{dbs}{$_} ] } @names), [ 'tablespace', $self->{spcs}{$spc} ])
 			{
 				my ($kind, $oid) = ($object->[0], $object->[1]{oid});
 				next unless grep { $rule->{"${_}_${kind}s"} } qw(include exclude);
@@ -1098,7 +1103,24 @@ sub _check_following
 		last if $missing eq '';
 	}
 	is($missing, '', "$self->{major}: what is created is decided when its row goes by");
+	$self->_check_move((grep { $self->{spcs}{$_} } @last_spc)[0]);
 	return $missing eq '';
+}
+
+# A database comes from a tablespace that is out, and the very next record is of it.
+sub _check_move
+{
+	my ($self, $spc) = @_;
+	my $name = 'lastmove';
+
+	$self->_sql('postgres', "CREATE DATABASE $name TABLESPACE $spc");
+	my $db = $self->_meet_db($name, $self->_oid("SELECT oid FROM pg_database WHERE datname = '$name'"), spc => $spc);
+	my $m = $self->_marker($db, 'public');
+	return unless defined $self->_sql('postgres', "ALTER DATABASE $name SET TABLESPACE pg_default");
+	$db->{spc} = 'pg_default';
+	$self->_model_copy($db, $db, [ $spc, 'pg_default' ]);
+	$self->_sql($name, "CREATE TABLE moved AS SELECT '$m'");
+	return;
 }
 
 # All is at rest, and all WAL has arrived.
