@@ -76,6 +76,8 @@ foreach my $major (majors())
 	$mark_all->();
 	$cast->verify('wider, after a restart', dump => 1);
 	$cast->verify_streams('all');
+	# the upstream, who knows them too, was not asked
+	$cast->wb->log_unlike(qr/first met at/, 0, 'all names came with the WAL');
 
 	# the way out: forget, and build the standby anew
 	$cast->rescope('excl');
