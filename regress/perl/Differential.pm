@@ -1123,6 +1123,48 @@ sub _check_move
 	return;
 }
 
+# Everybody is cut off in the segment that a long record has begun before, and comes
+# back there: with what is on record of that record, and without.
+sub _check_tails
+{
+	my $self = shift;
+	my $size = $self->{segment_size};
+	my $wb = $self->{wb};
+	my ($db) = map { $self->{dbs}{$_} // () } @last_out;
+	my $m = $self->_marker($db, 'public');
+
+	foreach my $on_record (1, 0)
+	{
+		my $insert = lsn_number($self->{primary}->lsn('insert'));
+		my $to_boundary = $size - $insert % $size;
+		my $count = int(($to_boundary + 0.6 * $size) / length $m);
+
+		$self->_sql($db->{name}, "SELECT 1 FROM (SELECT pg_logical_emit_message(false, '', repeat('$m', $count))) x");
+		$self->_sql('postgres', 'CREATE TABLE IF NOT EXISTS flushed (); DROP TABLE flushed');
+		$self->wait_for_all or return 0;
+		foreach my $name (sort keys %{ $self->{receiver} })
+		{
+			$self->{receiver}{$name}->wait_for_segment(segment_file($insert, $size), 60)
+			  or return $self->_fail("$name: pg_receivewal does not have " . segment_file($insert, $size));
+		}
+		if ($on_record)
+		{
+			$self->_note('kill all workers');
+			kill 'KILL', $wb->workers;
+		}
+		else
+		{
+			$self->_note('restart walbouncer without its ledgers');
+			$wb->stop;
+			rmtree($wb->dir . '/state/ledger');
+			poll_until { $wb->start(fail_ok => 1) } 20
+			  or BAIL_OUT('walbouncer does not start again');
+		}
+		$self->wait_for_all or return 0;
+	}
+	return 1;
+}
+
 # All is at rest, and all WAL has arrived.
 sub settle
 {
@@ -1133,7 +1175,7 @@ sub settle
 	{
 		$self->_quiesce($db);
 	}
-	$self->_check_following or return 0;
+	$self->_check_following && $self->_check_tails or return 0;
 	$self->{last_lsn} = lsn_number($self->_sql('postgres', 'SELECT pg_switch_wal()'));
 	$self->_sql('postgres', 'CREATE TABLE IF NOT EXISTS after_the_switch ()');
 	$self->wait_for_all or return 0;
