@@ -58,6 +58,13 @@ foreach my $major (majors())
 		}
 		$cast->drop(reverse @created);
 	}
+	# the catalogs in other files, of which only the WAL tells
+	$cast->sql('in_base', 'VACUUM FULL pg_database', 'VACUUM FULL pg_tablespace');
+	my @created = (
+		(map { $cast->create_tablespace($name->($_)) } qw(tout tin tmid)),
+		(map { $cast->create($name->($_)) } qw(out in mid)));
+	$cast->verify('after VACUUM FULL of the catalogs');
+	$cast->drop(reverse @created);
 	$cast->verify('all dropped');
 	$_->restart foreach $cast->standbys;
 	$cast->verify('standbys restarted');
