@@ -48,7 +48,8 @@ struct Feed
 	size_t given;      /* of the filter's ready bytes, by the last call */
 	Lsn want;          /* the first byte that the filter is to give */
 	uint64_t lookback; /* how far before that it has begun, in bytes */
-	bool halted;       /* it does not go on: err */
+	bool resuming; /* it has begun by the ledger, and may have to begin anew */
+	bool halted;   /* it does not go on: err */
 	ErrInfo err;
 	uint64_t mixed_warned;
 };
@@ -65,12 +66,21 @@ start_scan(Feed *feed)
 	filter_start(feed->filter, page - Min(feed->lookback, room), feed->want);
 }
 
-/* The filter has to begin earlier.  False if there is nothing earlier. */
+/*
+ * The filter has to begin otherwise: not by the ledger, of which the WAL knows
+ * nothing; or earlier.  False if there is nothing earlier.
+ */
 static bool
 look_back(Feed *feed, ErrInfo *err)
 {
 	uint64_t before = feed->lookback;
 
+	if (feed->resuming)
+	{
+		feed->resuming = false;
+		start_scan(feed);
+		return true;
+	}
 	if (before >= feed->want)
 		return errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
 			"could not find the start of the WAL record at " LSN_FORMAT,
@@ -146,7 +156,10 @@ begin_filter(Feed *feed, WalScope *scope, ErrInfo *err)
 		return false;
 	if (feed->want % geometry.segment_size == 0 &&
 		ledger_find_straddle(feed->ledger, feed->want, feed->tli, &straddle))
+	{
+		feed->resuming = true;
 		filter_resume(feed->filter, feed->want, &straddle);
+	}
 	else
 		start_scan(feed);
 	return true;

@@ -54,7 +54,7 @@ struct WalFilter
 
 	FilterBoundary boundary;
 	void *boundary_arg;
-	Lsn boundary_due; /* a segment that nobody has been told of; or InvalidLsn */
+	Lsn told; /* the last segment that somebody has been told of */
 	FilterTrace trace;
 	void *trace_arg;
 
@@ -116,7 +116,7 @@ filter_start(WalFilter *f, Lsn scan_from, Lsn want)
 	f->last_record = InvalidLsn;
 	f->status = FILTER_OK;
 	f->resuming = f->trusted = false;
-	f->boundary_due = InvalidLsn;
+	f->told = InvalidLsn;
 	tally_reset(&f->tally);
 }
 
@@ -247,39 +247,52 @@ blank_record(WalFilter *f, ErrInfo *err)
 	return FILTER_OK;
 }
 
-/*
- * A segment has begun, and what becomes of the record that goes on in it is
- * known: of the one under way, or of the one that was resumed, or there is none.
- */
+/* straddle may be NULL; its boundary and its timeline are filled in here. */
 static FilterStatus
-tell_boundary(WalFilter *f, bool under_way, ErrInfo *err)
+tell_boundary(WalFilter *f, Lsn boundary, Straddle *straddle, ErrInfo *err)
 {
-	Lsn boundary = f->boundary_due;
-	Straddle straddle = f->resumed;
-	bool straddles = f->resuming;
-
-	f->boundary_due = InvalidLsn;
+	f->told = boundary;
 	if (f->boundary == NULL)
 		return FILTER_OK;
-	if (under_way)
+	if (straddle != NULL)
 	{
-		/* what follows a switch is not told by the length of its record */
-		straddles = f->head.rmid != RM_XLOG ||
-					(f->head.info & WAL_INFO_RMGR_MASK) != XLOG_OP_SWITCH;
-		straddle = (Straddle){
-			.record = f->record_lsn,
-			.total = f->head.total,
-			.xid = f->head.xid,
-			.prev = f->head.prev,
-			.blanked = f->fate == FATE_BLANK,
-		};
+		straddle->boundary = boundary;
+		straddle->tli = f->scanner.tli;
 	}
-	straddle.boundary = boundary;
-	straddle.tli = f->scanner.tli;
-	return f->boundary(
-			   f->boundary_arg, boundary, straddles ? &straddle : NULL, err)
-			   ? FILTER_OK
-			   : FILTER_HALT;
+	return f->boundary(f->boundary_arg, boundary, straddle, err) ? FILTER_OK
+																 : FILTER_HALT;
+}
+
+/* The record under way has been decided: tell of the segments that it goes on in. */
+static FilterStatus
+tell_straddle(WalFilter *f, ErrInfo *err)
+{
+	const WalGeometry *geometry = &f->scanner.geometry;
+	FilterStatus status = FILTER_OK;
+	Straddle straddle = {
+		.record = f->record_lsn,
+		.total = f->head.total,
+		.xid = f->head.xid,
+		.prev = f->head.prev,
+		.blanked = f->fate == FATE_BLANK,
+	};
+	/* what follows a switch is not told by the length of its record */
+	bool is_switch = f->head.rmid == RM_XLOG &&
+					 (f->head.info & WAL_INFO_RMGR_MASK) == XLOG_OP_SWITCH;
+	uint64_t left = f->head.total;
+	Lsn lsn = f->record_lsn;
+
+	for (;;)
+	{
+		uint64_t room = page_segment_room(geometry, lsn);
+
+		if (left <= room || status != FILTER_OK)
+			return status;
+		left -= room;
+		lsn = lsn_floor(lsn, geometry->segment_size) + geometry->segment_size;
+		if (lsn > f->want)
+			status = tell_boundary(f, lsn, is_switch ? NULL : &straddle, err);
+	}
 }
 
 /* Try to decide the record under way by the bytes of it that are here. */
@@ -336,8 +349,7 @@ decide(WalFilter *f, ErrInfo *err)
 		tally_record(
 			&f->tally, &f->subjects, f->head.total, f->fate == FATE_BLANK);
 	f->is_catalog = f->fate == FATE_KEEP && catalog_wants(&f->head, f->scope);
-	return f->boundary_due != InvalidLsn ? tell_boundary(f, true, err)
-										 : FILTER_OK;
+	return tell_straddle(f, err);
 }
 
 static void
@@ -469,12 +481,10 @@ push_page_header(WalFilter *f, const ScanPiece *piece, ErrInfo *err)
 		return status;
 	if (f->resuming && !f->trusted)
 		return check_resumed(f);
-	if (page > f->want && page % s->geometry.segment_size == 0)
-	{
-		f->boundary_due = page;
-		if (s->record_have == 0 || f->fate != FATE_UNDECIDED)
-			return tell_boundary(f, s->record_have > 0, err);
-	}
+	/* of one with a record going on in it, it is told when that is decided */
+	if (page > Max(f->want, f->told) && page % s->geometry.segment_size == 0 &&
+		s->record_have == 0)
+		return tell_boundary(f, page, f->resuming ? &f->resumed : NULL, err);
 	return FILTER_OK;
 }
 

@@ -95,3 +95,18 @@ page_header_decode(const uint8_t *bytes, Lsn lsn, const WalGeometry *geometry,
 			info, header->rem_len, LSN_ARGS(lsn));
 	return true;
 }
+
+uint64_t
+page_segment_room(const WalGeometry *geometry, Lsn lsn)
+{
+	uint32_t block_size = geometry->block_size;
+	Lsn next_page = lsn_floor(lsn, block_size) + block_size;
+	uint64_t pages_left =
+		(geometry->segment_size - lsn % geometry->segment_size - 1) /
+		block_size; /* behind lsn's own */
+	uint64_t here = next_page - lsn;
+
+	if (lsn % block_size == 0)
+		here -= page_header_size(geometry, lsn);
+	return here + pages_left * (block_size - WAL_SHORT_HEADER_SIZE);
+}

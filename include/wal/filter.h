@@ -80,11 +80,12 @@ void filter_start(WalFilter *filter, Lsn scan_from, Lsn want);
 void filter_resume(WalFilter *filter, Lsn want, const Straddle *straddle);
 
 /*
- * Told at the start of each segment behind want, before any byte of it is ready.
- * straddle is the record that goes on in it; NULL if none does, or it is not known
- * how to go on with it (a segment switch).  The fates of all records that begin
- * before boundary are in the tally by then, and of no other.  False, with err,
- * stops the filter.
+ * Told of each segment behind want, before any byte of it is ready, and in order.
+ * straddle is the record that goes on in it; it is told when the record is decided,
+ * before any byte of that is ready, since a standby may get its first part and come
+ * back for the rest.  NULL: none goes on, or it is not known how to go on with it (a
+ * segment switch).  The fates of all records that begin before boundary are in the
+ * tally by then, and of no other.  False, with err, stops the filter.
  */
 typedef bool (*FilterBoundary)(
 	void *arg, Lsn boundary, const Straddle *straddle, ErrInfo *err);

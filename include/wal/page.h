@@ -49,4 +49,7 @@ typedef struct PageHeader
 MUST_CHECK bool page_header_decode(const uint8_t *bytes, Lsn lsn,
 	const WalGeometry *geometry, PageHeader *header, ErrInfo *err);
 
+/* How many bytes of records have room from lsn to the end of its segment. */
+uint64_t page_segment_room(const WalGeometry *geometry, Lsn lsn);
+
 #endif /* WAL_PAGE_H */

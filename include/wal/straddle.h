@@ -14,7 +14,7 @@
 typedef struct Straddle
 {
 	Lsn boundary;   /* the start of the segment that it goes on in */
-	TimeLineId tli; /* of the page there */
+	TimeLineId tli; /* of the WAL there */
 	Lsn record;
 	uint32_t total; /* xl_tot_len */
 	uint32_t xid;
