@@ -100,10 +100,12 @@ apply_decision(Journal *j, ScopeKind kind, const char *rest)
 	char verdict[8];
 	char since_text[LSN_TEXT_SIZE];
 	JournalEntry *entry;
+	char encoded[ENCODED_NAME_SIZE] = "";
 	unsigned oid;
 	Lsn since;
 
-	if (sscanf(rest, "%u %7s %17s ", &oid, verdict, since_text) != 3 ||
+	if (sscanf(rest, "%u %7s %17s %*s %255s", &oid, verdict, since_text,
+			encoded) < 3 ||
 		!lsn_parse(since_text, &since))
 		return false;
 	if (strcmp(verdict, "out") != 0 && strcmp(verdict, "in") != 0)
@@ -114,7 +116,7 @@ apply_decision(Journal *j, ScopeKind kind, const char *rest)
 		entry->verdict = SCOPE_OUT;
 		entry->since = since;
 	}
-	return true;
+	return linefile_decode_name(encoded, entry->name, sizeof(entry->name));
 }
 
 /* The kind whose name text begins with, with a blank behind it; *rest is what follows. */

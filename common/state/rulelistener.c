@@ -25,6 +25,7 @@ typedef struct RuleListener
 	char *state_directory;
 	uint64_t system_identifier;
 	bool read_only;
+	uint64_t digest; /* of rule.filter */
 	RuleScopeHooks hooks;
 	/* The row that was met last, for messages: what is copied is named just before. */
 	ScopeKind named_kind;
@@ -44,6 +45,7 @@ typedef struct Decision
 	/* Comes before what is on record as in; then it holds from here on. */
 	bool overrides;
 	Lsn override_since;
+	Lsn lsn; /* of the record that it is about */
 	const char *reason;
 	const char *name;
 } Decision;
@@ -81,13 +83,16 @@ is_news(const Decision *d, const ScopeVerdict *known)
 
 /* With the journal open. */
 static Outcome
-settle_with_journal(Journal *journal, WalScope *scope, const Decision *d,
-	bool decide_it, ErrInfo *err)
+settle_with_journal(Journal *journal, uint64_t digest, WalScope *scope,
+	const Decision *d, bool decide_it, ErrInfo *err)
 {
 	const JournalEntry *known = journal_find(journal, d->kind, d->oid);
 	bool news = decide_it && is_news(d, known != NULL ? &known->verdict : NULL);
 	Lsn since = known != NULL ? d->override_since : d->since;
 
+	/* by lists that are older than the last reload: it is to be judged again */
+	if (news && journal->has_digest && journal->digest != digest)
+		journal_add_digest(journal, digest);
 	if (news)
 		journal_add(
 			journal, d->kind, d->oid, d->verdict, since, d->reason, d->name);
@@ -99,7 +104,9 @@ settle_with_journal(Journal *journal, WalScope *scope, const Decision *d,
 	if (news)
 		adopt(scope, d->kind, d->oid, d->verdict, since);
 	else
-		adopt(scope, d->kind, d->oid, known->verdict, known->since);
+		/* another standby of the rule may have been further ahead */
+		adopt(
+			scope, d->kind, d->oid, known->verdict, Min(known->since, d->lsn));
 	return news ? OUTCOME_DECIDED : OUTCOME_KNOWN;
 }
 
@@ -133,7 +140,8 @@ settle(const RuleListener *rl, WalScope *scope, const Decision *d,
 	if (!journal_open(&journal, rl->state_directory, rl->rule.name,
 			rl->system_identifier, NULL, err))
 		return OUTCOME_FAILED;
-	outcome = settle_with_journal(&journal, scope, d, decide_it, err);
+	outcome =
+		settle_with_journal(&journal, rl->digest, scope, d, decide_it, err);
 	journal_close(&journal);
 	return outcome;
 }
@@ -171,6 +179,7 @@ on_named(void *arg, WalScope *scope, ScopeKind kind, Oid oid, const char *name,
 		.verdict = rulelist_verdict(&rl->rule.filter, kind, name, false),
 		.overrides = true,
 		.override_since = lsn,
+		.lsn = lsn,
 		.reason = "created",
 		.name = name,
 	};
@@ -263,7 +272,7 @@ on_unknown(void *arg, WalScope *scope, ScopeKind kind, Oid oid, uint32_t xid,
 	Lsn lsn, ErrInfo *err)
 {
 	RuleListener *rl = arg;
-	Decision d = {.kind = kind, .oid = oid};
+	Decision d = {.kind = kind, .oid = oid, .lsn = lsn};
 	char name[CATALOG_NAME_SIZE];
 	Outcome outcome = settle(rl, scope, &d, false, err);
 
@@ -317,6 +326,7 @@ on_copied(
 		.since = lsn,
 		.overrides = true,
 		.override_since = lsn,
+		.lsn = lsn,
 		.reason = "file_copy",
 		.name = named ? rl->named : "",
 	};
@@ -404,6 +414,7 @@ rulelistener_new(const RuleScopeParams *params)
 	rl->state_directory = mem_strdup(params->state_directory);
 	rl->system_identifier = params->system_identifier;
 	rl->read_only = params->read_only;
+	rl->digest = rule_filter_digest(&rl->rule.filter);
 	rl->hooks = params->hooks;
 	return rl;
 }

@@ -201,6 +201,42 @@ add_catalog_file(Compilation *c, ScopeKind kind)
 	journal_add_catalog(&c->journal, kind, relfilenumber);
 }
 
+static bool
+upstream_shows(const ScopeObjects *objects, ScopeKind kind, Oid oid)
+{
+	for (size_t i = 0; i < objects->count; i++)
+	{
+		if (objects->items[i].kind == kind && objects->items[i].oid == oid)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What is on record as in, and the upstream does not show: it may be in the middle
+ * of being made, and is judged by the name on record.
+ */
+static void
+judge_unseen(Compilation *c)
+{
+	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
+	{
+		const JournalTable *table = &c->journal.tables[kind];
+
+		for (size_t i = 0; i < table->count; i++)
+		{
+			const JournalEntry *entry = &table->entries[i];
+			ScopeObject object = {.kind = (ScopeKind) kind, .oid = entry->oid};
+
+			if (entry->verdict == SCOPE_OUT || entry->name[0] == '\0' ||
+				upstream_shows(c->params->objects, object.kind, object.oid))
+				continue;
+			snprintf(object.name, sizeof(object.name), "%s", entry->name);
+			judge(c, &object);
+		}
+	}
+}
+
 /* With the journal open: decide what is new, and write it down. */
 static bool
 compile_with_journal(Compilation *c, ErrInfo *err)
@@ -215,6 +251,8 @@ compile_with_journal(Compilation *c, ErrInfo *err)
 		journal_add_digest(&c->journal, digest);
 	for (size_t i = 0; i < params->objects->count; i++)
 		judge(c, &params->objects->items[i]);
+	if (c->lists_changed)
+		judge_unseen(c);
 	for (int i = 0; i < SCOPE_KIND_COUNT; i++)
 	{
 		ScopeKind kind = (ScopeKind) i;
@@ -245,6 +283,9 @@ compile(Compilation *c, ErrInfo *err)
 	if (params->hooks.note != NULL)
 		c->queue = (RuleScopeHooks){.note = queue_note, .arg = c};
 	ok = compile_with_journal(c, err);
+	/* who is further behind than the first one to know has not had the rest */
+	if (!params->read_only)
+		walscope_cap(c->scope, params->since);
 	journal_close(&c->journal);
 	pass_notes_on(c, ok);
 	return ok;

@@ -35,6 +35,7 @@
 #include "state/linefile.h"
 #include "util/errinfo.h"
 #include "util/lsn.h"
+#include "wal/catalog.h"
 #include "wal/walscope.h"
 
 /* A decision that is on record. */
@@ -42,7 +43,8 @@ typedef struct JournalEntry
 {
 	Oid oid;
 	ScopeVerdict verdict;
-	Lsn since; /* SCOPE_OUT */
+	Lsn since;                    /* SCOPE_OUT */
+	char name[CATALOG_NAME_SIZE]; /* when it was decided; "" if not known */
 } JournalEntry;
 
 typedef struct JournalTable

@@ -908,6 +908,84 @@ two_processes_come_to_the_same(void **state UNUSED)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* The LSN of a narrowing is one standby's; one that is behind it gets no more. */
+static void
+narrowing_holds_for_who_is_behind(void **state UNUSED)
+{
+	WalScope *scope;
+	Rule rule;
+	RuleScopeParams params;
+	ErrInfo err;
+
+	walscope_free(compile((Lists){.exclude = "secret"}, START));
+	/* one live standby at SINCE: "app" is put out */
+	walscope_free(compile((Lists){.exclude = "secret app"}, LIVE));
+	/* another one comes afterwards, far behind: its WAL is to have nothing of it */
+	rule = make_rule((Lists){.exclude = "secret app"});
+	params = params_of(&rule);
+	params.since = 0x1000000;
+	assert_true(rulescope_compile(&params, &scope, &err));
+	rule_clear(&rule);
+	assert_false(is_in_at(scope, SCOPE_DATABASE, APP, 0x2000000));
+	walscope_free(scope);
+}
+
+/* Nor of what goes by as it is created under a name to be withheld. */
+static void
+created_behind_a_narrowing_is_out(void **state UNUSED)
+{
+	WalScope *scope;
+
+	walscope_free(compile((Lists){.exclude = "secret hidden"}, START));
+	add_database(LATER, "hidden");
+	walscope_free(
+		compile((Lists){.exclude = "secret hidden"}, LIVE)); /* since SINCE */
+	{
+		Rule rule = make_rule((Lists){.exclude = "secret hidden"});
+		RuleScopeParams params = params_of(&rule);
+		ErrInfo err;
+		params.since = 0x1000000;
+		assert_true(rulescope_compile(&params, &scope, &err));
+		rule_clear(&rule);
+		assert_true(walscope_named(
+			scope, SCOPE_DATABASE, LATER, "hidden", 0x2000000, &err));
+	}
+	assert_false(is_in_at(scope, SCOPE_DATABASE, LATER, 0x2000100));
+	walscope_free(scope);
+}
+
+/* Created, but not to be seen by SQL yet, when its name is put on the list. */
+static void
+unseen_is_judged_when_lists_change(void **state UNUSED)
+{
+	WalScope *scope = compile((Lists){.exclude = "secret"}, START);
+
+	name_database(scope, LATER, "later");
+	walscope_free(scope);
+	walscope_free(compile((Lists){.exclude = "secret later"}, LIVE));
+	add_database(
+		LATER, "later"); /* it has committed, the upstream has replayed */
+	scope = compile((Lists){.exclude = "secret later"}, START);
+	assert_false(is_in_at(scope, SCOPE_DATABASE, LATER, LSN + 0x1000000));
+	walscope_free(scope);
+}
+
+/* Two workers, one of which has not seen the reload yet. */
+static void
+decision_by_old_lists_is_judged_again(void **state UNUSED)
+{
+	WalScope *old = compile((Lists){.exclude = "secret"}, START);
+	WalScope *scope;
+
+	walscope_free(compile((Lists){.exclude = "secret later"}, LIVE));
+	name_database(old, LATER, "later");
+	walscope_free(old);
+	add_database(LATER, "later");
+	scope = compile((Lists){.exclude = "secret later"}, START);
+	assert_false(is_in_at(scope, SCOPE_DATABASE, LATER, LSN + 0x1000000));
+	walscope_free(scope);
+}
+
 int
 main(void)
 {
@@ -941,6 +1019,10 @@ main(void)
 		TEST(rescope_beside_a_worker_forgets_each_decision_once),
 		TEST(what_cannot_be_known_is_an_error),
 		TEST(two_processes_come_to_the_same),
+		TEST(narrowing_holds_for_who_is_behind),
+		TEST(created_behind_a_narrowing_is_out),
+		TEST(unseen_is_judged_when_lists_change),
+		TEST(decision_by_old_lists_is_judged_again),
 	};
 
 	return cmocka_run_group_tests_name("rulescope", tests, NULL, NULL);

@@ -1,0 +1,26 @@
+use strict; use warnings; use Test::More; use WalBouncer; use PostgreSQL::Test::Utils;
+my $primary = new_primary('primary', initdb => ['--wal-segsize=1']);
+$primary->safe_psql('postgres', "CREATE DATABASE $_") foreach qw(kept later);
+$primary->safe_psql($_, 'CREATE TABLE t (t text)') foreach qw(kept later);
+my $wb = WalBouncer->new('wb', upstream => $primary, rules => [ { name => 'r', user => 'r' } ]);
+$wb->start_streaming;
+my $rx = $wb->receive('rx', rule => 'r');
+$primary->safe_psql('later', "INSERT INTO t SELECT repeat('z', 1500) FROM generate_series(1,3000) g");
+sleep 2;
+kill 'INT', $rx->pid; waitpid($rx->pid, 0);
+if ($ENV{HOW} // '' eq 'reload') { }
+$wb->stop;
+$wb->configure(rules => [ { name => 'r', user => 'r', exclude_databases => ['later'] } ]);
+$wb->start_streaming;
+my $o = $wb->log_offset;
+$rx = $wb->receive('rx', rule => 'r');
+$primary->safe_psql('later', "INSERT INTO t SELECT repeat('z', 1500) FROM generate_series(1,1000) g");
+$primary->safe_psql('kept', "INSERT INTO t VALUES ('x')");
+$primary->safe_psql('postgres', 'SELECT pg_switch_wal()');
+sleep 3;
+my @segs = $rx->segments;
+diag("segments: @segs");
+my ($out, $err) = run_command([ pg_program($primary, 'pg_waldump'), $rx->dir . "/$segs[0]", $rx->dir . "/$segs[-1]" ]);
+unlike($err, qr/error/, 'the archive can be read');
+diag($err);
+done_testing();

@@ -1,0 +1,41 @@
+use strict; use warnings; use Test::More; use WalBouncer; use PostgreSQL::Test::Utils; use PostgreSQL::Test::Cluster;
+my $primary = new_primary('primary', conf => "max_wal_size = 4GB\n");
+$primary->safe_psql('postgres', "CREATE DATABASE big");
+$primary->safe_psql('big', "CREATE TABLE t AS SELECT g, repeat('z', 900) FROM generate_series(1,250000) g");
+$primary->safe_psql('postgres', 'CHECKPOINT');
+$primary->backup('b');
+my $up = PostgreSQL::Test::Cluster->new('up');
+$up->init_from_backup($primary, 'b', has_streaming => 1);
+$up->start;
+wait_for_replay($primary, $up);
+my $wb = WalBouncer->new('wb', upstream => $up, rules => [ { name => 'r', user => 'r', include_databases => ['postgres', 'app'] } ]);
+$wb->start_streaming;
+my $start = lsn_number($primary->lsn('insert'));
+$up->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+$primary->safe_psql('postgres', 'CREATE DATABASE app TEMPLATE big STRATEGY wal_log');
+my $end = lsn_number($primary->lsn('insert'));
+$up->poll_query_until('postgres', "SELECT pg_last_wal_receive_lsn() >= '" . lsn_text($end) . "'");
+my $at;
+# a replay that is in the middle of it
+foreach (1 .. 200) {
+	$up->safe_psql('postgres', "SELECT pg_wal_replay_resume(); SELECT pg_sleep(0.05); SELECT pg_wal_replay_pause()");
+	$up->poll_query_until('postgres', "SELECT pg_get_wal_replay_pause_state() = 'paused'");
+	$at = lsn_number($up->safe_psql('postgres', 'SELECT pg_last_wal_replay_lsn()'));
+	last if $at > $start + (40 << 20);
+}
+diag(sprintf 'made from %X to %X, replayed to %X', $start, $end, $at);
+ok($at < $end, 'in the middle');
+my $first = ($start >> 24) + 1;
+my $rxdir = $wb->dir . '/receive_rx';
+mkdir $rxdir;
+open my $fh, '>', sprintf('%s/0000000100000000%08X', $rxdir, $first); truncate $fh, 16 << 20; close $fh;
+my $rx = $wb->receive('rx', rule => 'r', loop => 1);
+sleep 4;
+$up->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+wait_for_replay($primary, $up);
+is($primary->safe_psql('postgres', "SELECT count(*) FROM pg_database WHERE datname='app'"), 1, 'it has been made');
+$primary->safe_psql('app', "CREATE TABLE n AS SELECT 'the_marker_of_app' x");
+sleep 3;
+isnt(grep_files('the_marker_of_app', $rx->dir), '', 'app is delivered');
+diag($wb->log_content);
+done_testing();

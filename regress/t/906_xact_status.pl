@@ -1,0 +1,18 @@
+use strict; use warnings; use Test::More; use WalBouncer; use PostgreSQL::Test::Utils; use PostgreSQL::Test::Cluster;
+my $primary = new_primary('primary');
+$primary->backup('b');
+my $up = PostgreSQL::Test::Cluster->new('up6');
+$up->init_from_backup($primary, 'b', has_streaming => 1);
+$up->start;
+my $s = $primary->background_psql('postgres');
+$s->query_safe('BEGIN'); my $xid = $s->query_safe('SELECT pg_current_xact_id()');
+$s->query_safe("CREATE TABLE q (a int)");
+$primary->safe_psql('postgres', 'SELECT pg_switch_wal()');
+wait_for_replay($primary, $up);
+my $q = "SELECT count(*) FROM pg_locks WHERE locktype='transactionid' AND transactionid = '$xid'::xid";
+diag("pg_locks: primary ", $primary->safe_psql('postgres', $q), " standby ", $up->safe_psql('postgres', $q));
+diag("pg_xact_status on the standby: ", $up->safe_psql('postgres', "SELECT pg_xact_status('$xid'::xid8)"));
+diag("snapshot: ", $up->safe_psql('postgres', "SELECT pg_current_snapshot()"));
+$s->query_safe('COMMIT'); wait_for_replay($primary, $up);
+diag("after commit: ", $up->safe_psql('postgres', "SELECT pg_xact_status('$xid'::xid8)"));
+ok(1); done_testing();
