@@ -249,7 +249,7 @@ void
 board_wake_sleepers(void)
 {
 	atomic_thread_fence(memory_order_seq_cst);
-	for (int i = BOARD_FIRST_WORKER; i < board.cell_count; i++)
+	for (int i = BOARD_SPOOLER; i < board.cell_count; i++)
 	{
 		uint32_t naps = atomic_load(&cell_at(i)->naps);
 

@@ -36,6 +36,9 @@
 /* Memory is mapped in pages; on no system that we know are they larger. */
 #define PAGE_MULTIPLE (64 * KILO)
 
+/* As in PostgreSQL, of whatever unit. */
+#define UNLIMITED (-1)
+
 /* Time is read in microseconds, so that every unit is a whole number. */
 #define US_PER_MS 1000
 #define US(ms) ((ms) *US_PER_MS)
@@ -55,6 +58,7 @@ static const Unit time_units[] = {{"d", US(DAY)}, {"h", US(HOUR)},
 	{NULL, 0}};
 
 static bool check_database(const char *value, ErrInfo *err);
+static bool check_slot(const char *value, ErrInfo *err);
 
 static const Option options[] = {
 	{.name = "listen_addresses",
@@ -136,6 +140,49 @@ static const Option options[] = {
 		.offset = offsetof(Config, state_directory),
 		.help = "Directory for what must outlive a restart; needed as soon as "
 				"a rule has a filter."},
+	{.name = "spool_size",
+		.type = OPTION_BYTES,
+		.unit = "B",
+		.preset = "1GB",
+		.min = 0,
+		.max = 64 * TERA,
+		.offset = offsetof(Config, spool_size),
+		.help =
+			"Most disk space for WAL in state_directory; 0 is none: nothing "
+			"is kept on disk."},
+	{.name = "spool_max_age",
+		.type = OPTION_TIME,
+		.unit = "s",
+		.preset = "0",
+		.min = 0,
+		.max = TIME_MAX,
+		.offset = offsetof(Config, spool_max_age_ms),
+		.help =
+			"WAL in the spool that is older and that no standby and no slot "
+			"needs is removed; 0 is no limit."},
+	{.name = "spool_min_free",
+		.type = OPTION_BYTES,
+		.unit = "B",
+		.preset = "256MB",
+		.min = 0,
+		.max = 64 * TERA,
+		.offset = offsetof(Config, spool_min_free),
+		.help = "Disk space that the spool leaves free."},
+	{.name = "max_slot_wal_keep_size",
+		.type = OPTION_BYTES,
+		.unit = "B",
+		.preset = "-1",
+		.min = -1,
+		.max = 64 * TERA,
+		.offset = offsetof(Config, max_slot_wal_keep_size),
+		.help = "Most WAL that a replication slot of a standby keeps in the "
+				"spool; -1 is as much as fits."},
+	{.name = "wal_fetch_command",
+		.type = OPTION_STRING,
+		.preset = "",
+		.offset = offsetof(Config, wal_fetch_command),
+		.help = "Shell command that fetches a WAL segment %f to the path %p, "
+				"like restore_command, when it is nowhere else to be had."},
 	{.name = "pid_file",
 		.type = OPTION_STRING,
 		.preset = "",
@@ -177,6 +224,19 @@ static const Option options[] = {
 		.check = check_database,
 		.help = "Database of the upstream in which the names in filters are "
 				"looked up."},
+	{.name = "upstream.slot",
+		.type = OPTION_STRING,
+		.preset = "",
+		.offset = offsetof(Config, upstream_slot),
+		.check = check_slot,
+		.help = "Physical replication slot to use on the upstream, made if it "
+				"is missing; empty is none."},
+	{.name = "upstream.acknowledge",
+		.type = OPTION_STRING,
+		.preset = "received",
+		.offset = offsetof(Config, upstream_acknowledge),
+		.help = "What the upstream is told to have arrived: received, spooled, "
+				"or ANY n (names) or FIRST n (names) of the standbys."},
 	{.name = "wal_receiver_timeout",
 		.type = OPTION_TIME,
 		.unit = "ms",
@@ -318,6 +378,8 @@ number_format(const Option *opt, int64_t value)
 	}
 	if (value == 0)
 		return mem_strdup("0");
+	if (value == UNLIMITED)
+		return mem_strdup("-1");
 	while (value % u->factor != 0)
 		u++;
 	return mem_asprintf("%" PRId64 "%s", value / u->factor, u->name);
@@ -474,7 +536,9 @@ set_number(const Option *opt, void *at, const char *text, ErrInfo *err)
 		return fail_range(opt, text, err);
 	if (opt->type == OPTION_BYTES)
 		*(int64_t *) at =
-			(value + PAGE_MULTIPLE - 1) / PAGE_MULTIPLE * PAGE_MULTIPLE;
+			value == UNLIMITED
+				? UNLIMITED
+				: (value + PAGE_MULTIPLE - 1) / PAGE_MULTIPLE * PAGE_MULTIPLE;
 	else
 		*(int *) at = (int) value;
 	return true;
@@ -517,4 +581,19 @@ check_database(const char *value, ErrInfo *err)
 			"\"upstream.catalog_database\" is longer than %d bytes",
 			NAME_LEN_MAX);
 	return true;
+}
+
+/* Names of slots: slot.c, ReplicationSlotValidateName. */
+static bool
+check_slot(const char *value, ErrInfo *err)
+{
+	if (strlen(value) <= NAME_LEN_MAX &&
+		strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(value))
+		return true;
+	errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+		"\"upstream.slot\" is no name for a replication slot: \"%s\"", value);
+	return errinfo_hint(err,
+		"It may have up to %d lower case letters, digits "
+		"and underscores.",
+		NAME_LEN_MAX);
 }

@@ -36,10 +36,15 @@ typedef struct Config
 	int wal_sender_timeout_ms; /* 0: never */
 
 	/* memory and files */
-	int64_t ring_size;     /* bytes, a multiple of 64 kB */
-	char *state_directory; /* "" none; needed as soon as a rule has a filter */
-	char *pid_file;        /* "" : state_directory/walbouncer.pid, or none */
-	char *user;            /* to become when started as root; "" none */
+	int64_t ring_size;      /* bytes, a multiple of 64 kB */
+	char *state_directory;  /* "" none; needed as soon as a rule has a filter */
+	int64_t spool_size;     /* bytes; 0: no spool */
+	int spool_max_age_ms;   /* 0: no limit */
+	int64_t spool_min_free; /* bytes */
+	int64_t max_slot_wal_keep_size; /* bytes; -1: no limit */
+	char *wal_fetch_command;        /* "" none */
+	char *pid_file; /* "" : state_directory/walbouncer.pid, or none */
+	char *user;     /* to become when started as root; "" none */
 	int shutdown_timeout_ms;
 
 	/* logging */
@@ -48,6 +53,8 @@ typedef struct Config
 	/* upstream */
 	char *upstream_conninfo;
 	char *upstream_catalog_database;
+	char *upstream_slot;         /* "" none */
+	char *upstream_acknowledge;  /* see conf/ackpolicy.h */
 	int wal_receiver_timeout_ms; /* 0: never */
 	int wal_receiver_status_interval_ms;
 	int wal_retrieve_retry_interval_ms; /* longest pause between two attempts */

@@ -18,9 +18,10 @@
 #define BOARD_KEY_SIZE 32
 #define BOARD_ALARM_SIZE 256
 
-/* The cell of the reader; workers have those from BOARD_FIRST_WORKER on. */
+/* The cells of the reader and the spooler; workers have those behind. */
 #define BOARD_READER 0
-#define BOARD_FIRST_WORKER 1
+#define BOARD_SPOOLER 1
+#define BOARD_FIRST_WORKER 2
 
 typedef enum CellState
 {
@@ -44,6 +45,8 @@ typedef struct BoardStatus
 	char user[BOARD_NAME_SIZE];
 	char application_name[BOARD_NAME_SIZE];
 	char peer[BOARD_NAME_SIZE];
+	/* of the stream; the spooler: of what it writes.  0: none */
+	TimeLineId tli;
 	Lsn sent;
 	/* what the standby has told us; 0 if nothing yet */
 	Lsn write;
@@ -52,6 +55,9 @@ typedef struct BoardStatus
 	/* hot standby feedback, epoch in the upper half; 0: none */
 	uint64_t xmin;
 	uint64_t catalog_xmin;
+	/* the slot that is in use, and what it keeps; "" and 0: none */
+	char slot[BOARD_NAME_SIZE];
+	Lsn restart_lsn;
 	/* what somebody should look at, the latest; "" if there was nothing */
 	uint32_t alarms;
 	char alarm[BOARD_ALARM_SIZE];
