@@ -111,6 +111,26 @@ ring_reset(Ring *ring, TimeLineId tli, Lsn lsn)
 	atomic_store(&c->resets, resets + 1);
 }
 
+void
+ring_switch(Ring *ring, TimeLineId tli, Lsn lsn)
+{
+	RingControl *c = ring->control;
+	uint64_t resets = atomic_load(&c->resets);
+	RingState state = ring_state(ring);
+
+	if (state.tli == 0 || lsn < state.tail || lsn > state.head)
+	{
+		ring_reset(ring, tli, lsn);
+		return;
+	}
+	atomic_store(&c->resets, resets | 1);
+	atomic_thread_fence(memory_order_seq_cst);
+	atomic_store(&c->tli, tli);
+	atomic_store(&c->head, lsn);
+	atomic_store(&c->upstream_end, lsn);
+	atomic_store(&c->resets, (resets | 1) + 1);
+}
+
 /* At most size bytes. */
 static void
 write_portion(Ring *ring, const uint8_t *data, size_t len)

@@ -56,6 +56,11 @@ void ring_keep_writable(Ring *ring);
 
 /* Forget everything; the next byte is that at lsn on timeline tli. */
 void ring_reset(Ring *ring, TimeLineId tli, Lsn lsn);
+/*
+ * Go on with timeline tli, which leaves the one before at lsn: what is behind lsn
+ * is forgotten, what is before it is of the new timeline as well.
+ */
+void ring_switch(Ring *ring, TimeLineId tli, Lsn lsn);
 /* Append len bytes at head. */
 void ring_write(Ring *ring, const uint8_t *data, size_t len);
 void ring_set_upstream_end(Ring *ring, Lsn end);
@@ -65,7 +70,8 @@ void ring_set_upstream_end(Ring *ring, Lsn end);
 RingState ring_state(const Ring *ring);
 
 /*
- * Copy WAL of timeline tli from the ring.
+ * Copy WAL from the ring, which must be on timeline tli.  What is of an ancestor of
+ * tli is had under tli: where that ended is the caller's to know.
  *
  * lsn is the first byte wanted; dst holds cap bytes (cap > 0).  *got is set to
  * 1..cap on RING_OK and is untouched otherwise.

@@ -85,8 +85,8 @@ read_at_write_position_waits(void **state)
 static void
 what_was_written_is_read(void **state)
 {
-	static const size_t sizes[] = {1, 7, 8192, 131072, RING_SIZE - 1,
-		RING_SIZE, RING_SIZE + 1, 3 * RING_SIZE + 5};
+	static const size_t sizes[] = {1, 7, 8192, 131072, RING_SIZE - 1, RING_SIZE,
+		RING_SIZE + 1, 3 * RING_SIZE + 5};
 	Ring *ring = ring_new(RING_SIZE);
 	uint8_t *dst = malloc(RING_SIZE);
 
@@ -100,8 +100,8 @@ what_was_written_is_read(void **state)
 		write_bytes(ring, sizes[i]);
 		before = ring_state(ring);
 		assert_true(before.head - before.tail <= RING_SIZE);
-		assert_int_equal(ring_read(ring, 1, before.tail, dst, RING_SIZE, &got),
-			RING_OK);
+		assert_int_equal(
+			ring_read(ring, 1, before.tail, dst, RING_SIZE, &got), RING_OK);
 		assert_int_equal(got, before.head - before.tail);
 		assert_bytes(dst, before.tail, got);
 		assert_int_equal(
@@ -254,6 +254,38 @@ read_only_ring_cannot_be_written(void **state)
 	ring_free(ring);
 }
 
+/* What the ancestor had in common with the next timeline stays readable, no more. */
+static void
+switch_forgets_what_is_behind_it(void **state)
+{
+	Ring *ring = ring_new(RING_SIZE);
+	uint8_t dst[4096];
+	size_t got = 0;
+
+	(void) state;
+	ring_reset(ring, 1, START);
+	write_bytes(ring, 3000);
+	ring_switch(ring, 2, START + 1000);
+	assert_int_equal(ring_state(ring).tli, 2);
+	assert_int_equal(ring_state(ring).tail, START);
+	assert_int_equal(ring_state(ring).head, START + 1000);
+	assert_int_equal(
+		ring_read(ring, 1, START, dst, sizeof(dst), &got), RING_LOST);
+	assert_int_equal(
+		ring_read(ring, 2, START, dst, sizeof(dst), &got), RING_OK);
+	assert_int_equal(got, 1000);
+	assert_bytes(dst, START, got);
+	assert_int_equal(
+		ring_read(ring, 2, START + 1000, dst, sizeof(dst), &got), RING_WAIT);
+	/* of what the ring does not hold nothing is left */
+	ring_switch(ring, 3, START - 8);
+	assert_int_equal(ring_state(ring).tail, START - 8);
+	assert_int_equal(ring_state(ring).head, START - 8);
+	assert_int_equal(
+		ring_read(ring, 3, START, dst, sizeof(dst), &got), RING_WAIT);
+	ring_free(ring);
+}
+
 int
 main(void)
 {
@@ -265,6 +297,7 @@ main(void)
 		cmocka_unit_test(racing_writer_never_tears_a_copy),
 		cmocka_unit_test(killed_writer_leaves_a_good_ring),
 		cmocka_unit_test(read_only_ring_cannot_be_written),
+		cmocka_unit_test(switch_forgets_what_is_behind_it),
 	};
 
 	return cmocka_run_group_tests_name("ring", tests, NULL, NULL);
