@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf/check.h"
+#include "conf/fetchcommand.h"
 
 static bool
 check_rule(const Config *config, size_t i, ErrInfo *err)
@@ -34,10 +35,33 @@ check_rule(const Config *config, size_t i, ErrInfo *err)
 	return true;
 }
 
+/* The segments that it fetches lie in state_directory for a moment. */
+static bool
+check_fetch_command(const Config *config, ErrInfo *err)
+{
+	const char *directory = config->state_directory;
+
+	if (config->wal_fetch_command[0] == '\0' ||
+		fetchcommand_directory_safe(directory))
+		return true;
+	if (directory[0] == '\0')
+		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+			"\"wal_fetch_command\" is set, but \"state_directory\" is not");
+	errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+		"\"wal_fetch_command\" cannot be used with \"state_directory\" "
+		"\"%s\"",
+		directory);
+	return errinfo_hint(err,
+		"Its path goes to a shell: it may have letters, digits and "
+		"\"/_.,:+=@-\" in it.");
+}
+
 bool
 check_config(const Config *config, int *line, ErrInfo *err)
 {
 	*line = 0;
+	if (!check_fetch_command(config, err))
+		return false;
 	if (config->rule_count == 0)
 	{
 		errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR, "there are no rules");

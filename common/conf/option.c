@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "conf/conninfo.h"
+#include "conf/fetchcommand.h"
 #include "conf/table.h"
 #include "util/mem.h"
 
@@ -181,6 +182,7 @@ static const Option options[] = {
 		.type = OPTION_STRING,
 		.preset = "",
 		.offset = offsetof(Config, wal_fetch_command),
+		.check = fetchcommand_check,
 		.help = "Shell command that fetches a WAL segment %f to the path %p, "
 				"like restore_command, when it is nowhere else to be had."},
 	{.name = "pid_file",
