@@ -21,6 +21,17 @@ page_geometry_valid(const WalGeometry *geometry)
 }
 
 static bool
+check_address(const uint8_t *bytes, Lsn lsn, ErrInfo *err)
+{
+	Lsn pageaddr = load_le64(bytes + WAL_PAGE_ADDR_OFFSET);
+
+	return pageaddr == lsn || errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+								  "unexpected page address " LSN_FORMAT
+								  " in WAL page at " LSN_FORMAT,
+								  LSN_ARGS(pageaddr), LSN_ARGS(lsn));
+}
+
+static bool
 check_long_header(
 	const uint8_t *bytes, Lsn lsn, const WalGeometry *geometry, ErrInfo *err)
 {
@@ -50,7 +61,6 @@ page_header_decode(const uint8_t *bytes, Lsn lsn, const WalGeometry *geometry,
 {
 	uint16_t magic = load_le16(bytes + WAL_PAGE_MAGIC_OFFSET);
 	uint16_t info = load_le16(bytes + WAL_PAGE_INFO_OFFSET);
-	Lsn pageaddr = load_le64(bytes + WAL_PAGE_ADDR_OFFSET);
 	const WalVersion *version = version_by_magic(magic);
 	bool is_long;
 
@@ -71,10 +81,8 @@ page_header_decode(const uint8_t *bytes, Lsn lsn, const WalGeometry *geometry,
 		return errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
 			"invalid info bits %04X in WAL page at " LSN_FORMAT, info,
 			LSN_ARGS(lsn));
-	if (pageaddr != lsn)
-		return errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
-			"unexpected page address " LSN_FORMAT " in WAL page at " LSN_FORMAT,
-			LSN_ARGS(pageaddr), LSN_ARGS(lsn));
+	if (!check_address(bytes, lsn, err))
+		return false;
 	if (is_long != (page_header_size(geometry, lsn) == WAL_LONG_HEADER_SIZE))
 		return errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
 			"%s long header in WAL page at " LSN_FORMAT,
@@ -94,6 +102,21 @@ page_header_decode(const uint8_t *bytes, Lsn lsn, const WalGeometry *geometry,
 			"at " LSN_FORMAT,
 			info, header->rem_len, LSN_ARGS(lsn));
 	return true;
+}
+
+bool
+page_begins_segment(const uint8_t *bytes, TimeLineId tli, Lsn lsn,
+	const WalGeometry *geometry, ErrInfo *err)
+{
+	TimeLineId page_tli = load_le32(bytes + WAL_PAGE_TLI_OFFSET);
+
+	if (!check_address(bytes, lsn, err) ||
+		!check_long_header(bytes, lsn, geometry, err))
+		return false;
+	return page_tli <= tli ||
+		   errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+			   "WAL page at " LSN_FORMAT " is of timeline %u, not %u",
+			   LSN_ARGS(lsn), page_tli, tli);
 }
 
 uint64_t

@@ -49,6 +49,14 @@ typedef struct PageHeader
 MUST_CHECK bool page_header_decode(const uint8_t *bytes, Lsn lsn,
 	const WalGeometry *geometry, PageHeader *header, ErrInfo *err);
 
+/*
+ * Whether bytes, WAL_LONG_HEADER_SIZE of them, begin the segment at lsn in a file
+ * that goes by the name of timeline tli, in any major: of that address, system and
+ * sizes.  The timeline in it may be an earlier one, which went on to there.
+ */
+MUST_CHECK bool page_begins_segment(const uint8_t *bytes, TimeLineId tli,
+	Lsn lsn, const WalGeometry *geometry, ErrInfo *err);
+
 /* How many bytes of records have room from lsn to the end of its segment. */
 uint64_t page_segment_room(const WalGeometry *geometry, Lsn lsn);
 
