@@ -56,11 +56,27 @@ check_fetch_command(const Config *config, ErrInfo *err)
 		"\"/_.,:+=@-\" in it.");
 }
 
+static bool
+check_acknowledge(const Config *config, ErrInfo *err)
+{
+	const char *missing = config->state_directory[0] == '\0'
+							  ? "\"state_directory\" is not set"
+							  : "\"spool_size\" is 0";
+
+	if (!config->acknowledge.spooled ||
+		(config->state_directory[0] != '\0' && config->spool_size > 0))
+		return true;
+	errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+		"\"upstream.acknowledge\" asks for a spool, but %s", missing);
+	return errinfo_hint(err, "Without a spool nothing would ever be "
+							 "acknowledged to the upstream.");
+}
+
 bool
 check_config(const Config *config, int *line, ErrInfo *err)
 {
 	*line = 0;
-	if (!check_fetch_command(config, err))
+	if (!check_fetch_command(config, err) || !check_acknowledge(config, err))
 		return false;
 	if (config->rule_count == 0)
 	{

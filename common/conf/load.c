@@ -112,6 +112,12 @@ config_load(const char *file, const char *text,
 		add_default_rule(l.config);
 	else if (!load_text(&l, text, &end_line))
 		goto fail;
+	if (!ackpolicy_parse(
+			l.config->upstream_acknowledge, &l.config->acknowledge, err))
+	{
+		locate(&l, end_line);
+		goto fail;
+	}
 	if (!check_config(l.config, &line, err))
 	{
 		locate(&l, line > 0 ? line : end_line);
@@ -138,6 +144,9 @@ config_free(Config *config)
 	free(config->user);
 	free(config->upstream_conninfo);
 	free(config->upstream_catalog_database);
+	free(config->upstream_slot);
+	free(config->upstream_acknowledge);
+	free(config->wal_fetch_command);
 	for (size_t i = 0; i < config->rule_count; i++)
 		rule_clear(&config->rules[i]);
 	free(config->rules);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/ackpolicy.h"
 #include "conf/conninfo.h"
 #include "conf/fetchcommand.h"
 #include "conf/table.h"
@@ -237,6 +238,7 @@ static const Option options[] = {
 		.type = OPTION_STRING,
 		.preset = "received",
 		.offset = offsetof(Config, upstream_acknowledge),
+		.check = ackpolicy_check,
 		.help = "What the upstream is told to have arrived: received, spooled, "
 				"or ANY n (names) or FIRST n (names) of the standbys."},
 	{.name = "wal_receiver_timeout",

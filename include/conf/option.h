@@ -12,6 +12,7 @@
 
 #include "base.h"
 
+#include "conf/ackpolicy.h"
 #include "conf/rule.h"
 #include "util/errinfo.h"
 #include "util/log.h"
@@ -53,8 +54,9 @@ typedef struct Config
 	/* upstream */
 	char *upstream_conninfo;
 	char *upstream_catalog_database;
-	char *upstream_slot;         /* "" none */
-	char *upstream_acknowledge;  /* see conf/ackpolicy.h */
+	char *upstream_slot; /* "" none */
+	char *upstream_acknowledge;
+	AckPolicy acknowledge;       /* the same, parsed */
 	int wal_receiver_timeout_ms; /* 0: never */
 	int wal_receiver_status_interval_ms;
 	int wal_retrieve_retry_interval_ms; /* longest pause between two attempts */
