@@ -10,6 +10,9 @@
 #include "util/buf.h"
 #include "util/monotime.h"
 
+/* How long standbys have to come back before their xmin is taken as gone. */
+#define RETURN_MS 10000
+
 static bool
 send_reply(PGconn *conn, const ReplicationReply *reply)
 {
@@ -26,14 +29,14 @@ send_reply(PGconn *conn, const ReplicationReply *reply)
 
 bool
 feedback_send_status(
-	Feedback *fb, PGconn *conn, Lsn received, bool request_reply)
+	Feedback *fb, PGconn *conn, const AckPositions *at, bool request_reply)
 {
 	ReplicationReply reply = {
 		.kind = REPLICATION_STATUS,
 		.time = monotime_pg_timestamp(),
-		.write = received,
-		.flush = InvalidLsn,
-		.apply = InvalidLsn,
+		.write = at->write,
+		.flush = at->flush,
+		.apply = at->apply,
 		.reply_requested = request_reply,
 	};
 
@@ -50,28 +53,46 @@ oldest(uint64_t a, uint64_t b)
 	return Min(a, b);
 }
 
-bool
-feedback_send_xmin(Feedback *fb, PGconn *conn, int interval_ms)
+static void
+oldest_of_all(uint64_t *xmin, uint64_t *catalog_xmin)
 {
-	uint64_t xmin = 0;
-	uint64_t catalog_xmin = 0;
-	ReplicationReply reply;
-
+	*xmin = *catalog_xmin = 0;
 	for (int i = BOARD_FIRST_WORKER; i < board_cell_count(); i++)
 	{
 		BoardView view;
 
 		if (board_state(i) == CELL_FREE || !board_view(i, &view))
 			continue;
-		xmin = oldest(xmin, view.status.xmin);
-		catalog_xmin = oldest(catalog_xmin, view.status.catalog_xmin);
+		*xmin = oldest(*xmin, view.status.xmin);
+		*catalog_xmin = oldest(*catalog_xmin, view.status.catalog_xmin);
 	}
-	if (xmin == 0 && catalog_xmin == 0 && !fb->standing)
-		return true;
+}
+
+/* Whether what has not changed is to be told again, or for the first time. */
+static bool
+xmin_is_due(const Feedback *fb, int interval_ms)
+{
+	int64_t now = monotime_ms();
+
+	if (fb->xmin_sent_ms == 0)
+		return now - fb->began_ms >= RETURN_MS;
+	if (fb->xmin == 0 && fb->catalog_xmin == 0)
+		return false;
+	return interval_ms > 0 && now - fb->xmin_sent_ms >= interval_ms;
+}
+
+bool
+feedback_send_xmin(Feedback *fb, PGconn *conn, int interval_ms)
+{
+	uint64_t xmin;
+	uint64_t catalog_xmin;
+	ReplicationReply reply;
+
+	if (fb->began_ms == 0)
+		fb->began_ms = monotime_ms();
+	oldest_of_all(&xmin, &catalog_xmin);
 	if (xmin == fb->xmin && catalog_xmin == fb->catalog_xmin &&
-		fb->feedback_sent_ms != 0 &&
-		(interval_ms == 0 ||
-			monotime_ms() - fb->feedback_sent_ms < interval_ms))
+		!xmin_is_due(fb, interval_ms))
 		return true;
 	reply = (ReplicationReply){
 		.kind = REPLICATION_FEEDBACK,
@@ -83,7 +104,6 @@ feedback_send_xmin(Feedback *fb, PGconn *conn, int interval_ms)
 	};
 	fb->xmin = xmin;
 	fb->catalog_xmin = catalog_xmin;
-	fb->standing = xmin != 0 || catalog_xmin != 0;
-	fb->feedback_sent_ms = monotime_ms();
+	fb->xmin_sent_ms = monotime_ms();
 	return send_reply(conn, &reply);
 }

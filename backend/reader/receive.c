@@ -14,6 +14,7 @@
 #include "pq/replication.h"
 #include "process/pgconn.h"
 #include "process/signals.h"
+#include "reader/acknowledge.h"
 #include "reader/feedback.h"
 #include "reader/receive.h"
 #include "shm/board.h"
@@ -28,10 +29,10 @@ typedef struct Stream
 	ChildContext *ctx;
 	PGconn *conn;
 	Feedback feedback;
+	Acknowledge acknowledge;
 	int64_t heard_ms;  /* when something last came from the upstream */
 	bool pinged;       /* asked for a sign of life since then */
 	bool reply_wanted; /* the upstream has asked for a reply */
-	bool got_wal;      /* WAL has come that the upstream has not been told of */
 	bool received;     /* any WAL at all */
 } Stream;
 
@@ -56,7 +57,8 @@ take_wal(Stream *s, const ReplicationWal *wal, ErrInfo *err)
 	ring_write(ring, data, len);
 	ring_set_upstream_end(ring, Max(wal->end, state.head + len));
 	board_wake_sleepers();
-	s->got_wal = s->received = true;
+	acknowledge_on_wal(&s->acknowledge);
+	s->received = true;
 	return true;
 }
 
@@ -74,6 +76,8 @@ take_message(Stream *s, const char *body, int len, ErrInfo *err)
 		return take_wal(s, &wal, err);
 	if (wal.reply_requested)
 		s->reply_wanted = true;
+	acknowledge_on_keepalive(&s->acknowledge, wal.reply_requested,
+		wal.end <= ring_state(s->ctx->ring).head);
 	ring_set_upstream_end(
 		s->ctx->ring, Max(wal.end, ring_state(s->ctx->ring).head));
 	return true;
@@ -154,15 +158,21 @@ send_replies(Stream *s)
 {
 	const Config *config = s->ctx->config;
 	int64_t now = monotime_ms();
-	Lsn head = ring_state(s->ctx->ring).head;
+	Acknowledge *ack = &s->acknowledge;
 	bool ping = config->wal_receiver_timeout_ms > 0 && !s->pinged &&
 				now - s->heard_ms >= config->wal_receiver_timeout_ms / 2;
 
-	if (s->reply_wanted || s->got_wal || ping || now >= report_due_ms(s))
+	bool news = acknowledge_look(ack, config, s->ctx->ring, s->reply_wanted);
+
+	if (news || ping || now >= report_due_ms(s))
 	{
-		if (!feedback_send_status(&s->feedback, s->conn, head, ping))
+		bool ask =
+			ping || (s->reply_wanted && acknowledge_asks(ack, s->ctx->ring));
+
+		if (!feedback_send_status(&s->feedback, s->conn, &ack->now, ask))
 			return false;
-		s->reply_wanted = s->got_wal = false;
+		acknowledge_on_told(ack, ask);
+		s->reply_wanted = false;
 		s->pinged |= ping;
 	}
 	return feedback_send_xmin(
@@ -178,7 +188,7 @@ wait_for_work(Stream *s, ErrInfo *err)
 		{.fd = PQsocket(s->conn), .events = POLLIN},
 		{.fd = board_wake_fd(), .events = POLLIN},
 	};
-	int64_t due = report_due_ms(s);
+	int64_t due = Min(report_due_ms(s), acknowledge_due_ms(&s->acknowledge));
 	int64_t wait_ms;
 
 	if (config->wal_receiver_timeout_ms > 0)

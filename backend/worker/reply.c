@@ -5,6 +5,7 @@
 #include "base.h"
 
 #include "pq/replication.h"
+#include "util/monotime.h"
 #include "worker/reply.h"
 
 static void
@@ -27,6 +28,29 @@ full_xid(uint32_t epoch, uint32_t xid)
 	return xid == 0 ? 0 : (uint64_t) epoch << 32 | xid;
 }
 
+/* Whether the reader waits for what standbys confirm. */
+static bool
+reader_waits(const Session *s)
+{
+	return s->ctx->config->acknowledge.kind != ACK_RECEIVED;
+}
+
+static void
+set_positions(Session *s, const ReplicationReply *reply)
+{
+	BoardStatus *status = &s->status;
+	bool advanced = reply->write > status->write ||
+					reply->flush > status->flush ||
+					reply->apply > status->apply;
+
+	status->write = reply->write;
+	status->flush = reply->flush;
+	status->apply = reply->apply;
+	board_publish(status);
+	if (advanced && reader_waits(s))
+		board_wake(BOARD_READER);
+}
+
 bool
 reply_take(Session *s, const uint8_t *body, size_t len, bool *reply_requested,
 	ErrInfo *err)
@@ -41,18 +65,31 @@ reply_take(Session *s, const uint8_t *body, size_t len, bool *reply_requested,
 			full_xid(reply.catalog_xmin_epoch, reply.catalog_xmin));
 		return true;
 	}
-	s->status.write = reply.write;
-	s->status.flush = reply.flush;
-	s->status.apply = reply.apply;
-	board_publish(&s->status);
+	set_positions(s, &reply);
 	if (reply.reply_requested)
 		*reply_requested = true;
 	return true;
 }
 
 void
+reply_begin(Session *s, TimeLineId tli)
+{
+	s->status.tli = tli;
+	s->status.stream_began_ms = monotime_ms();
+	board_publish(&s->status);
+}
+
+void
+reply_state_changed(const Session *s)
+{
+	if (reader_waits(s))
+		board_wake(BOARD_READER);
+}
+
+void
 reply_forget(Session *s)
 {
+	s->status.tli = 0;
 	s->status.sent = InvalidLsn;
 	s->status.write = InvalidLsn;
 	s->status.flush = InvalidLsn;

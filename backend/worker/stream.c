@@ -153,6 +153,7 @@ pump(Stream *st, bool *progress, ErrInfo *err)
 	{
 		st->state = live ? CELL_STREAMING : CELL_CATCHUP;
 		session_set_state(st->s, st->state);
+		reply_state_changed(st->s);
 	}
 	switch (status)
 	{
@@ -600,6 +601,7 @@ stream_run(Session *s, const ReplCommand *command)
 		session_error(s, &err);
 		return;
 	}
+	reply_begin(s, st.tli);
 	session_set_state(s, st.state);
 	s->at_end = on_end;
 	s->at_end_arg = st.feed;

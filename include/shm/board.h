@@ -47,6 +47,7 @@ typedef struct BoardStatus
 	char peer[BOARD_NAME_SIZE];
 	/* of the stream; the spooler: of what it writes.  0: none */
 	TimeLineId tli;
+	int64_t stream_began_ms; /* by the monotonic clock */
 	Lsn sent;
 	/* what the standby has told us; 0 if nothing yet */
 	Lsn write;

@@ -12,11 +12,17 @@
 
 /*
  * Take the body of a CopyData message: positions and xmins go to our cell, the
- * reader is woken if the latter have changed.  *reply_requested is set if the
+ * reader is woken if it may have to tell the upstream of it.  *reply_requested is set if the
  * standby wants a keepalive.
  */
 MUST_CHECK bool reply_take(Session *s, const uint8_t *body, size_t len,
 	bool *reply_requested, ErrInfo *err);
+
+/* A stream begins, on which the standby has said nothing yet. */
+void reply_begin(Session *s, TimeLineId tli);
+
+/* The stream has caught up, or has fallen behind: that decides whether it counts. */
+void reply_state_changed(const Session *s);
 
 /* The stream has ended: this standby holds nothing back any more. */
 void reply_forget(Session *s);
