@@ -84,7 +84,7 @@ params_build(Params *p, const Config *config, PgConnKind kind,
 		if (o->val != NULL && o->val[0] != '\0')
 			params_set(p, o->keyword, o->val);
 	}
-	if (pin != NULL && pin->host[0] != '\0')
+	if (pin != NULL && (pin->host[0] != '\0' || pin->hostaddr[0] != '\0'))
 	{
 		params_set(p, "host", pin->host);
 		params_set(p, "hostaddr", pin->hostaddr);
@@ -102,6 +102,61 @@ params_build(Params *p, const Config *config, PgConnKind kind,
 		getenv("PGCONNECT_TIMEOUT") == NULL && !params_has(p, "service"))
 		params_set(p, "connect_timeout", CONNECT_TIMEOUT);
 	return true;
+}
+
+/* The i-th of a comma-separated list; "" if it is shorter. */
+static void
+copy_item(const char *list, int i, char *dst, size_t size)
+{
+	dst[0] = '\0';
+	while (list != NULL && i > 0)
+	{
+		list = strchr(list, ',');
+		list = list != NULL ? list + 1 : NULL;
+		i--;
+	}
+	if (list != NULL)
+		snprintf(dst, size, "%.*s", (int) strcspn(list, ","), list);
+}
+
+static int
+count_items(const char *list)
+{
+	int n = list != NULL && list[0] != '\0' ? 1 : 0;
+
+	for (; list != NULL && *list != '\0'; list++)
+		n += *list == ',' ? 1 : 0;
+	return n;
+}
+
+bool
+pgconn_host_at(const Config *config, int i, Facts *pin)
+{
+	char *conninfo = config_upstream_conninfo(config);
+	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+	const char *host = NULL;
+	const char *hostaddr = NULL;
+	const char *port = NULL;
+	int count;
+
+	free(conninfo);
+	for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
+	{
+		if (strcmp(o->keyword, "host") == 0)
+			host = o->val;
+		else if (strcmp(o->keyword, "hostaddr") == 0)
+			hostaddr = o->val;
+		else if (strcmp(o->keyword, "port") == 0)
+			port = o->val;
+	}
+	count = Max(count_items(host), count_items(hostaddr));
+	copy_item(host, i, pin->host, sizeof(pin->host));
+	copy_item(hostaddr, i, pin->hostaddr, sizeof(pin->hostaddr));
+	/* one port is that of all hosts (libpq, conninfo_options2) */
+	copy_item(
+		port, count_items(port) > 1 ? i : 0, pin->port, sizeof(pin->port));
+	PQconninfoFree(options);
+	return count > 1 && i < count;
 }
 
 /* Copy src to dst without line ends, which libpq's messages have at their end. */

@@ -15,8 +15,10 @@
  *
  * If it crashes the supervisor starts another, with back-off.  That one goes on
  * where the ring ends; workers do not notice, they just get no new WAL meanwhile.
+ * After a restart of all, the ring is empty, and it goes on where the spool ends.
  *
- * Writes the ring, the facts about the upstream, and its own cell.
+ * Writes the ring, the facts about the upstream, in memory and in the spool, the
+ * timeline histories there, and its own cell.
  *
  * Must never: wait for a worker, read a byte that came from a standby, or touch
  * the content of the WAL.
@@ -31,6 +33,7 @@
 #include "exitcode.h"
 #include "process/signals.h"
 #include "process/title.h"
+#include "reader/factsfile.h"
 #include "reader/reader.h"
 #include "reader/receive.h"
 #include "reader/upstream.h"
@@ -41,12 +44,15 @@
 
 #define FIRST_PAUSE_MS 100
 
+/* How long the spooler may take to find out where the spool ends. */
+#define SPOOL_WAIT_MS 10000
+
 static struct
 {
 	ChildContext *ctx;
-	int pause_ms; /* before the next attempt */
+	int pause_ms; /* before the next attempt; 0: none */
 	bool anew;    /* the upstream no longer has what the ring goes on with */
-	Facts facts;
+	Upstream up;
 } reader;
 
 /* Between half and all of ms, so that many walbouncers do not come at once. */
@@ -84,49 +90,154 @@ pause_before_retry(void)
 	}
 }
 
-/* One connection, from its start to its end. */
+/* What is on disk, at the end of a run, is where the next one goes on. */
+static bool
+find_spool_end(Position *position)
+{
+	int64_t until = monotime_ms() + SPOOL_WAIT_MS;
+	BoardView view;
+
+	while (!board_view(BOARD_SPOOLER, &view) || view.state != CELL_RUNNING)
+	{
+		struct pollfd fd = {.fd = board_wake_fd(), .events = POLLIN};
+		int64_t left = until - monotime_ms();
+
+		if (signals_stop_requested())
+			return false;
+		if (left <= 0)
+		{
+			log_msg(LOG_WARNING, "the spooler does not say where the spool "
+								 "ends, going on without it");
+			return false;
+		}
+		poll(&fd, 1, (int) Min(left, FIRST_PAUSE_MS));
+		board_sleep_end();
+	}
+	*position = (Position){.tli = view.status.tli, .lsn = view.status.sent};
+	return true;
+}
+
+/* Where the WAL that is here ends. */
+static Position
+find_position(void)
+{
+	RingState state = ring_state(reader.ctx->ring);
+	Position position = {.tli = state.tli, .lsn = state.head};
+	Facts facts;
+
+	/* without facts there was no upstream yet, and there is no spool either */
+	if (state.tli == 0 && config_has_spool(reader.ctx->config) &&
+		facts_get(&facts))
+		(void) find_spool_end(&position);
+	return position;
+}
+
+/* Everybody may know what we know, in this run and in the next one. */
 static void
-serve_one_connection(void)
+publish_facts(const Facts *facts)
+{
+	const Config *config = reader.ctx->config;
+	ErrInfo err;
+
+	/* the history first: what is in the facts is looked for in the spool */
+	if (config_has_spool(config) &&
+		(!upstream_keep_histories(config, &reader.up, &err) ||
+			!factsfile_write(config->state_directory, facts, &err)))
+		log_err(LOG_WARNING, &err);
+	facts_publish(facts);
+	board_wake_sleepers(); /* there may be another timeline to follow */
+}
+
+/* Connected, and streaming; false if that could not be. */
+static bool
+start(Position *position)
 {
 	ErrInfo err;
-	ReceiveEnd end;
-	PGconn *conn;
-	Lsn upstream_end;
-	bool received = false;
+	Lsn end;
 
-	title_set("reader connecting");
-	signals_exit_at_once(true);
-	conn = upstream_connect(
-		reader.ctx->config, &reader.facts, &upstream_end, &err);
-	signals_exit_at_once(false);
-	if (conn == NULL)
+	publish_facts(&reader.up.facts);
+	/* the spooler had to know the facts first */
+	if (position->tli == 0)
+		*position = find_position();
+	if (position->tli != 0 &&
+		!history_end(&reader.up.line, position->tli, &end))
 	{
-		log_err(LOG_WARNING, &err);
-		return;
+		log_msg(LOG_WARNING,
+			"the WAL in the spool, up to " LSN_FORMAT
+			" on timeline %u, is not of the upstream's history, going on "
+			"without it",
+			LSN_ARGS(position->lsn), position->tli);
+		reader.anew = true;
 	}
-	if (!upstream_start_streaming(conn, reader.ctx->ring, &reader.facts,
-			upstream_end, reader.anew, &err))
+	if (!upstream_start_streaming(&reader.up, reader.ctx->config,
+			reader.ctx->ring, position, reader.anew, &err))
 	{
 		log_err(LOG_WARNING, &err);
-		PQfinish(conn);
-		return;
+		reader.anew = strcmp(err.sqlstate, SQLSTATE_UNDEFINED_FILE) == 0;
+		return false;
 	}
 	reader.anew = false;
-	facts_publish(&reader.facts);
-	board_wake_sleepers(); /* there may be another timeline to follow */
-	title_set("reader streaming from %s port %s", reader.facts.host,
-		reader.facts.port);
-	end = receive_stream(reader.ctx, conn, &received, &err);
-	PQfinish(conn);
+	board_wake_sleepers();
+	title_set("reader streaming from %s port %s", reader.up.facts.host,
+		reader.up.facts.port);
+	return true;
+}
+
+/*
+ * The configuration names another upstream.  The one that we have is not left
+ * before that has been found good.
+ */
+static bool
+move(Position *position)
+{
+	Upstream next = {0};
+	ErrInfo err;
+
+	log_msg(LOG_LOG, "upstream.conninfo or upstream.slot has changed, moving");
+	*position = find_position();
+	signals_exit_at_once(true);
+	if (!upstream_connect(reader.ctx->config, position, &next, &err))
+	{
+		signals_exit_at_once(false);
+		log_err(LOG_WARNING, &err);
+		log_msg(LOG_WARNING, "staying with the upstream at %s port %s",
+			reader.up.facts.host, reader.up.facts.port);
+		return false;
+	}
+	signals_exit_at_once(false);
+	PQfinish(reader.up.conn);
+	reader.up = next;
+	return true;
+}
+
+static ReceiveEnd
+receive(Position *position)
+{
+	ReceiveEnd end;
+	bool received = false;
+	ErrInfo err;
+
+	for (;;)
+	{
+		end = receive_stream(reader.ctx, reader.up.conn, &received, &err);
+		if (end != RECEIVE_MOVED)
+			break;
+		if (move(position) && !start(position))
+			return RECEIVE_FAILED;
+	}
 	if (received)
 		reader.pause_ms = FIRST_PAUSE_MS;
 	switch (end)
 	{
 		case RECEIVE_STOPPED:
-			break;
 		case RECEIVE_MOVED:
-			log_msg(LOG_LOG, "upstream.conninfo has changed, moving");
-			reader.pause_ms = 0;
+			break;
+		case RECEIVE_TIMELINE_END:
+			log_msg(LOG_LOG, "timeline %u of the upstream has ended",
+				position->tli);
+			/* unless it ends again and again without anything on it */
+			if (received || position->tli != reader.up.facts.tli)
+				reader.pause_ms = 0;
 			break;
 		case RECEIVE_ENDED:
 			log_msg(LOG_LOG, "upstream has ended the stream");
@@ -139,6 +250,50 @@ serve_one_connection(void)
 			log_err(LOG_WARNING, &err);
 			break;
 	}
+	return end;
+}
+
+/* One connection, from its start to its end. */
+static void
+serve_one_connection(void)
+{
+	Position position = find_position();
+	ErrInfo err;
+	bool connected;
+
+	title_set("reader connecting");
+	signals_exit_at_once(true);
+	connected =
+		upstream_connect(reader.ctx->config, &position, &reader.up, &err);
+	signals_exit_at_once(false);
+	if (!connected)
+	{
+		log_err(LOG_WARNING, &err);
+		return;
+	}
+	if (start(&position))
+		(void) receive(&position);
+	PQfinish(reader.up.conn);
+	reader.up.conn = NULL;
+}
+
+/* What the last run knew, so that standbys are served before the upstream is back. */
+static void
+recall_facts(void)
+{
+	const Config *config = reader.ctx->config;
+	Facts facts;
+	ErrInfo err;
+
+	if (facts_generation() != 0 || !config_has_spool(config))
+		return;
+	if (factsfile_read(config->state_directory, &facts, &err))
+	{
+		facts_publish(&facts);
+		board_wake_sleepers();
+	}
+	else if (err.sqlstate[0] != '\0')
+		log_err(LOG_WARNING, &err);
 }
 
 void
@@ -148,6 +303,7 @@ reader_main(ChildContext *ctx)
 	reader.pause_ms = FIRST_PAUSE_MS;
 	srandom((unsigned) getpid());
 	board_set_state(CELL_RUNNING);
+	recall_facts();
 	while (!signals_stop_requested())
 	{
 		serve_one_connection();

@@ -97,7 +97,8 @@ stream_end(Stream *s, ErrInfo *err)
 		if (status == PGRES_COPY_BOTH || status == PGRES_COPY_IN)
 		{
 			PQclear(result);
-			break; /* the end of a timeline: the rest is not needed */
+			end = RECEIVE_TIMELINE_END;
+			break; /* the rest is in the timeline's history */
 		}
 		if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
 		{
@@ -207,7 +208,7 @@ wait_for_work(Stream *s, ErrInfo *err)
 	return true;
 }
 
-/* A newer configuration: true if it names another upstream. */
+/* A newer configuration: true if it names another upstream, or slot. */
 static bool
 upstream_changed(Stream *s)
 {
@@ -216,8 +217,10 @@ upstream_changed(Stream *s)
 
 	if (!child_refresh_config(s->ctx, &previous))
 		return false;
-	changed = strcmp(previous->upstream_conninfo,
-				  s->ctx->config->upstream_conninfo) != 0;
+	changed =
+		strcmp(previous->upstream_conninfo,
+			s->ctx->config->upstream_conninfo) != 0 ||
+		strcmp(previous->upstream_slot, s->ctx->config->upstream_slot) != 0;
 	config_free(previous);
 	return changed;
 }

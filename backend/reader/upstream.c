@@ -10,6 +10,7 @@
 
 #include "process/pgconn.h"
 #include "reader/upstream.h"
+#include "spool/spooldir.h"
 #include "util/log.h"
 #include "wal/page.h"
 
@@ -171,25 +172,33 @@ identify_system(PGconn *conn, Facts *facts, Lsn *end, ErrInfo *err)
 
 /* The history of the timeline; timeline 1 has none. */
 static bool
-learn_history(PGconn *conn, Facts *facts, ErrInfo *err)
+learn_history(PGconn *conn, Facts *facts, History *line, ErrInfo *err)
 {
 	char command[40];
 	PGresult *result;
+	bool ok;
 
 	if (facts->tli == 1)
-		return true;
+		return history_parse(line, 1, "", 0, err);
 	snprintf(command, sizeof(command), "TIMELINE_HISTORY %u", facts->tli);
 	result = pgconn_exec(conn, command, COMMAND_TIMEOUT_MS, err);
 	if (result == NULL)
 		return false;
-	if (PQntuples(result) == 1 && PQnfields(result) == 2 &&
-		PQgetlength(result, 0, 1) <= FACTS_HISTORY_MAX)
+	ok = PQntuples(result) == 1 && PQnfields(result) == 2 &&
+		 PQgetlength(result, 0, 1) <= FACTS_HISTORY_MAX;
+	if (ok)
 	{
 		facts->history_len = (size_t) PQgetlength(result, 0, 1);
 		memcpy(facts->history, PQgetvalue(result, 0, 1), facts->history_len);
 	}
 	PQclear(result);
-	return true;
+	if (!ok)
+		return errinfo_set(err, SQLSTATE_PROTOCOL_VIOLATION,
+			"upstream has sent no history of timeline %u, or a longer one than "
+			"%d kB",
+			facts->tli, FACTS_HISTORY_MAX / 1024);
+	return history_parse(
+		line, facts->tli, facts->history, facts->history_len, err);
 }
 
 /* Where we are, so that workers can go to the same server. */
@@ -207,27 +216,36 @@ learn_place(PGconn *conn, Facts *facts)
 	snprintf(facts->port, sizeof(facts->port), "%s", port != NULL ? port : "");
 }
 
-/* The standbys hang on one system, and never go back on timelines. */
+/* The standbys hang on one system. */
 static bool
-check_identity(const Facts *facts, ErrInfo *err)
+check_system(const Facts *facts, ErrInfo *err)
 {
 	Facts known;
 
-	if (!facts_get(&known))
+	if (!facts_get(&known) ||
+		known.system_identifier == facts->system_identifier)
 		return true;
-	if (known.system_identifier != facts->system_identifier)
-	{
-		errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			"upstream is another database system");
-		errinfo_detail(err,
-			"The standbys are copies of system %" PRIu64
-			", the upstream at %s port %s is system %" PRIu64 ".",
-			known.system_identifier, facts->host, facts->port,
-			facts->system_identifier);
-		return errinfo_hint(
-			err, "Check upstream.conninfo, and restart if this is intended.");
-	}
-	if (known.tli > facts->tli)
+	errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		"upstream is another database system");
+	errinfo_detail(err,
+		"The standbys are copies of system %" PRIu64
+		", the upstream at %s port %s is system %" PRIu64 ".",
+		known.system_identifier, facts->host, facts->port,
+		facts->system_identifier);
+	return errinfo_hint(err,
+		"Check upstream.conninfo.  If this is intended, stop walbouncer, empty "
+		"its state_directory, and start it again.");
+}
+
+/* And on one line of timelines: the upstream must have ours in its history. */
+static bool
+check_line(const Facts *facts, const History *line, const Position *position,
+	ErrInfo *err)
+{
+	Facts known;
+	Lsn end;
+
+	if (facts_get(&known) && known.tli > facts->tli)
 	{
 		errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			"upstream is behind: it is on timeline %u, the standbys may be on "
@@ -236,30 +254,69 @@ check_identity(const Facts *facts, ErrInfo *err)
 		return errinfo_hint(
 			err, "Check upstream.conninfo: is this a former primary?");
 	}
-	return true;
+	if (position->tli == 0 || history_end(line, position->tli, &end))
+		return true;
+	errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		"upstream has another history: it is on timeline %u, which does not "
+		"come from timeline %u",
+		facts->tli, position->tli);
+	errinfo_detail(err,
+		"The WAL that is here ends at " LSN_FORMAT " on timeline %u.",
+		LSN_ARGS(position->lsn), position->tli);
+	return errinfo_hint(err, "Check upstream.conninfo.");
 }
 
-PGconn *
-upstream_connect(const Config *config, Facts *facts, Lsn *end, ErrInfo *err)
+/* Ask one server what it is; NULL, with err, if it is not what is wanted. */
+static PGconn *
+meet_server(const Config *config, const Facts *pin, const Position *position,
+	Upstream *up, bool *refused, ErrInfo *err)
 {
 	PGconn *conn = pgconn_connect(
-		config, PGCONN_REPLICATION, APPLICATION_NAME, false, NULL, err);
+		config, PGCONN_REPLICATION, APPLICATION_NAME, false, pin, err);
 
+	*refused = false;
 	if (conn == NULL)
 		return NULL;
-	memset(facts, 0, sizeof(*facts));
-	facts->server_version = PQserverVersion(conn);
-	learn_place(conn, facts);
-	learn_parameters(conn, facts);
-	if (!identify_system(conn, facts, end, err) ||
-		!check_identity(facts, err) || !learn_settings(conn, facts, err) ||
-		!learn_geometry(facts, err) || !learn_history(conn, facts, err))
+	memset(&up->facts, 0, sizeof(up->facts));
+	up->facts.server_version = PQserverVersion(conn);
+	learn_place(conn, &up->facts);
+	learn_parameters(conn, &up->facts);
+	if (!identify_system(conn, &up->facts, &up->end, err) ||
+		!learn_settings(conn, &up->facts, err) ||
+		!learn_geometry(&up->facts, err))
 	{
 		PQfinish(conn);
 		return NULL;
 	}
-	facts->valid = true;
+	if (!check_system(&up->facts, err) ||
+		!learn_history(conn, &up->facts, &up->line, err) ||
+		!check_line(&up->facts, &up->line, position, err))
+	{
+		*refused = true;
+		PQfinish(conn);
+		return NULL;
+	}
+	up->facts.valid = true;
 	return conn;
+}
+
+bool
+upstream_connect(
+	const Config *config, const Position *position, Upstream *up, ErrInfo *err)
+{
+	bool refused;
+	Facts pin;
+
+	up->conn = meet_server(config, NULL, position, up, &refused, err);
+	/* of several servers, libpq takes the first that answers */
+	for (int i = 0;
+		 up->conn == NULL && refused && pgconn_host_at(config, i, &pin); i++)
+	{
+		log_err(LOG_WARNING, err);
+		up->conn = meet_server(config, &pin, position, up, &refused, err);
+		refused = true;
+	}
+	return up->conn != NULL;
 }
 
 /* Where to begin with an empty ring: standbys begin at the start of a segment. */
@@ -273,47 +330,159 @@ first_position(const Ring *ring, const Facts *facts, Lsn end)
 	return start;
 }
 
-bool
-upstream_start_streaming(PGconn *conn, Ring *ring, const Facts *facts, Lsn end,
-	bool anew, ErrInfo *err)
+/*
+ * Where the ring is to go on: on the timeline that it is on or, if that has ended
+ * there, on the one that followed.
+ */
+static void
+place_ring(Ring *ring, const Upstream *up, Position *position, bool anew)
 {
 	RingState state = ring_state(ring);
-	char command[80];
-	PGresult *result;
-	bool ok;
+	bool switched = false;
+	Lsn end;
 
-	if (anew || state.tli != facts->tli)
+	if (anew || position->tli == 0)
 	{
-		Lsn start = first_position(ring, facts, end);
-
+		position->tli = up->facts.tli;
+		position->lsn = first_position(ring, &up->facts, up->end);
 		if (state.tli != 0)
 			log_msg(LOG_LOG,
 				"WAL ring begins anew at " LSN_FORMAT
 				" on timeline %u, it ended at " LSN_FORMAT " on timeline %u",
-				LSN_ARGS(start), facts->tli, LSN_ARGS(state.head), state.tli);
-		ring_reset(ring, facts->tli, start);
-		state = ring_state(ring);
+				LSN_ARGS(position->lsn), position->tli, LSN_ARGS(state.head),
+				state.tli);
+		ring_reset(ring, position->tli, position->lsn);
+		return;
 	}
-	ring_set_upstream_end(ring, Max(end, state.head));
+	while (history_end(&up->line, position->tli, &end) && position->lsn >= end)
+	{
+		TimeLineId next = history_next(&up->line, position->tli);
+
+		log_msg(LOG_LOG,
+			"timeline %u ended at " LSN_FORMAT
+			", going on with timeline %u; what is here goes up to " LSN_FORMAT,
+			position->tli, LSN_ARGS(end), next, LSN_ARGS(position->lsn));
+		position->tli = next;
+		position->lsn = end;
+		switched = true;
+	}
+	if (state.tli == 0)
+		ring_reset(ring, position->tli, position->lsn);
+	else if (switched)
+		ring_switch(ring, position->tli, position->lsn);
+}
+
+static PGresult *
+start_replication(
+	PGconn *conn, const char *slot, const Position *position, ErrInfo *err)
+{
+	char command[160];
+
+	if (slot[0] != '\0')
+		snprintf(command, sizeof(command),
+			"START_REPLICATION SLOT \"%s\" PHYSICAL " LSN_FORMAT " TIMELINE %u",
+			slot, LSN_ARGS(position->lsn), position->tli);
+	else
+		snprintf(command, sizeof(command),
+			"START_REPLICATION PHYSICAL " LSN_FORMAT " TIMELINE %u",
+			LSN_ARGS(position->lsn), position->tli);
+	return pgconn_exec(conn, command, COMMAND_TIMEOUT_MS, err);
+}
+
+/* In the grammar of 13 and 14, which later majors know too. */
+static bool
+create_slot(PGconn *conn, const char *slot, ErrInfo *err)
+{
+	char command[160];
+	PGresult *result;
+
 	snprintf(command, sizeof(command),
-		"START_REPLICATION PHYSICAL " LSN_FORMAT " TIMELINE %u",
-		LSN_ARGS(state.head), facts->tli);
+		"CREATE_REPLICATION_SLOT \"%s\" PHYSICAL RESERVE_WAL", slot);
 	result = pgconn_exec(conn, command, COMMAND_TIMEOUT_MS, err);
+	if (result == NULL)
+		return false;
+	PQclear(result);
+	log_msg(LOG_LOG, "created replication slot \"%s\" on the upstream", slot);
+	return true;
+}
+
+bool
+upstream_start_streaming(Upstream *up, const Config *config, Ring *ring,
+	Position *position, bool anew, ErrInfo *err)
+{
+	const char *slot = config->upstream_slot;
+	PGresult *result;
+	bool ok;
+
+	place_ring(ring, up, position, anew);
+	ring_set_upstream_end(ring, Max(up->end, position->lsn));
+	result = start_replication(up->conn, slot, position, err);
+	if (result == NULL && slot[0] != '\0' &&
+		strcmp(err->sqlstate, SQLSTATE_UNDEFINED_OBJECT) == 0)
+	{
+		if (!create_slot(up->conn, slot, err))
+			return false;
+		result = start_replication(up->conn, slot, position, err);
+	}
 	if (result == NULL)
 		return false;
 	ok = PQresultStatus(result) == PGRES_COPY_BOTH;
 	PQclear(result);
 	if (!ok)
 		return errinfo_set(err, SQLSTATE_PROTOCOL_VIOLATION,
-			"timeline %u of upstream ends before " LSN_FORMAT, facts->tli,
-			LSN_ARGS(state.head));
-	if (PQsetnonblocking(conn, 1) != 0)
+			"timeline %u of upstream ends before " LSN_FORMAT, position->tli,
+			LSN_ARGS(position->lsn));
+	if (PQsetnonblocking(up->conn, 1) != 0)
 	{
-		pgconn_error(conn, NULL, "could not set up upstream connection", err);
+		pgconn_error(
+			up->conn, NULL, "could not set up upstream connection", err);
 		return false;
 	}
 	log_msg(LOG_LOG,
 		"streaming from upstream %s port %s at " LSN_FORMAT " on timeline %u",
-		facts->host, facts->port, LSN_ARGS(state.head), facts->tli);
+		up->facts.host, up->facts.port, LSN_ARGS(position->lsn), position->tli);
 	return true;
+}
+
+/* One timeline's, if it is not there yet. */
+static bool
+keep_history(const Config *config, PGconn *conn, TimeLineId tli, ErrInfo *err)
+{
+	char command[40];
+	PGresult *result;
+	size_t len;
+	char *text = spooldir_get_history(config->state_directory, tli, &len);
+	bool ok = true;
+
+	if (text != NULL)
+	{
+		free(text);
+		return true;
+	}
+	snprintf(command, sizeof(command), "TIMELINE_HISTORY %u", tli);
+	result = pgconn_exec(conn, command, COMMAND_TIMEOUT_MS, err);
+	if (result == NULL)
+		return strcmp(err->sqlstate, SQLSTATE_UNDEFINED_FILE) == 0;
+	if (PQntuples(result) == 1 && PQnfields(result) == 2)
+		ok = spooldir_put_history(config->state_directory, tli,
+			PQgetvalue(result, 0, 1), (size_t) PQgetlength(result, 0, 1), err);
+	PQclear(result);
+	return ok;
+}
+
+bool
+upstream_keep_histories(const Config *config, const Upstream *up, ErrInfo *err)
+{
+	const Facts *facts = &up->facts;
+
+	for (size_t i = 0; i < up->line.count; i++)
+	{
+		TimeLineId tli = up->line.ancestors[i].tli;
+
+		if (tli > 1 && !keep_history(config, up->conn, tli, err))
+			return false;
+	}
+	return facts->tli == 1 ||
+		   spooldir_put_history(config->state_directory, facts->tli,
+			   facts->history, facts->history_len, err);
 }

@@ -17,6 +17,7 @@
 
 #include "exitcode.h"
 #include "reader/reader.h"
+#include "spooler/spooler.h"
 #include "supervisor/forker.h"
 #include "supervisor/runstate.h"
 #include "util/log.h"
@@ -46,24 +47,29 @@ forker_init(void (*leave)(bool is_worker))
 		mem_alloc0((size_t) board_cell_count() * sizeof(*forker.children));
 }
 
+static const char *
+kind_name(int cell)
+{
+	return cell == BOARD_READER    ? "reader"
+		   : cell == BOARD_SPOOLER ? "spooler"
+								   : "worker";
+}
+
 static void be_child(ChildContext *ctx, pid_t parent) NORETURN;
 
 static void
 be_child(ChildContext *ctx, pid_t parent)
 {
-	bool is_worker = ctx->cell != BOARD_READER;
+	bool is_worker = ctx->cell >= BOARD_FIRST_WORKER;
 
 	forker.leave(is_worker);
-	child_begin(ctx, parent, is_worker ? "spare worker" : "reader", !is_worker);
+	child_begin(ctx, parent, is_worker ? "spare worker" : kind_name(ctx->cell),
+		ctx->cell == BOARD_READER);
 	if (is_worker)
 		worker_main(ctx);
+	if (ctx->cell == BOARD_SPOOLER)
+		spooler_main(ctx);
 	reader_main(ctx);
-}
-
-static const char *
-kind_name(int cell)
-{
-	return cell == BOARD_READER ? "reader" : "worker";
 }
 
 bool

@@ -72,7 +72,7 @@ runstate_signal(const RunState *run, ChildDuty duty, int workers)
 {
 	static const int by_duty[][3] = {
 		[RUN_SERVING] = {0, 0, 0},
-		/* the reader goes on for as long as somebody may want WAL */
+		/* the reader and the spooler go on for as long as somebody may want WAL */
 		[RUN_SMART] = {0, SIGTERM, SIGUSR2},
 		[RUN_FAST] = {SIGTERM, SIGTERM, SIGTERM},
 		[RUN_IMMEDIATE] = {SIGQUIT, SIGQUIT, SIGQUIT},
@@ -80,7 +80,7 @@ runstate_signal(const RunState *run, ChildDuty duty, int workers)
 		[RUN_ENDED] = {0, 0, 0},
 	};
 
-	if (run->phase == RUN_SMART && duty == DUTY_READER && workers == 0)
+	if (run->phase == RUN_SMART && duty == DUTY_SERVICE && workers == 0)
 		return SIGTERM;
 	return by_duty[run->phase][duty];
 }

@@ -66,6 +66,7 @@ static struct
 	Settings settings;
 	RunState run;
 	Backoff reader_backoff;
+	Backoff spooler_backoff;
 	Backoff worker_backoff;
 	Ring *ring;
 	PidFile pidfile;
@@ -407,6 +408,11 @@ reap_children(int64_t now_ms)
 			backoff_failed(&super.reader_backoff, death.born_ms, now_ms);
 			continue;
 		}
+		if (death.cell == BOARD_SPOOLER)
+		{
+			backoff_failed(&super.spooler_backoff, death.born_ms, now_ms);
+			continue;
+		}
 		if (death.state == CELL_STARTING || death.state == CELL_SPARE)
 			backoff_failed(&super.worker_backoff, death.born_ms, now_ms);
 		/* its feedback to the upstream counts no more */
@@ -471,6 +477,11 @@ start_children(int64_t now_ms)
 	if (forker_pid(BOARD_READER) == 0 &&
 		now_ms >= super.reader_backoff.not_before_ms)
 		(void) start_child(BOARD_READER, &super.reader_backoff, now_ms);
+	if (!config_has_spool(super.settings.config))
+		forker_signal(BOARD_SPOOLER, SIGTERM); /* not any more */
+	else if (forker_pid(BOARD_SPOOLER) == 0 &&
+			 now_ms >= super.spooler_backoff.not_before_ms)
+		(void) start_child(BOARD_SPOOLER, &super.spooler_backoff, now_ms);
 	if (now_ms >= super.worker_backoff.not_before_ms)
 		start_spares(now_ms);
 }
@@ -479,13 +490,14 @@ start_children(int64_t now_ms)
 static void
 signal_children(void)
 {
-	int workers = forker_count() - (forker_pid(BOARD_READER) != 0 ? 1 : 0);
+	int workers = forker_count() - (forker_pid(BOARD_READER) != 0 ? 1 : 0) -
+				  (forker_pid(BOARD_SPOOLER) != 0 ? 1 : 0);
 
 	for (int i = 0; i < board_cell_count(); i++)
 	{
-		ChildDuty duty = i == BOARD_READER ? DUTY_READER
-						 : is_spare(i)     ? DUTY_SPARE
-										   : DUTY_BUSY;
+		ChildDuty duty = i < BOARD_FIRST_WORKER ? DUTY_SERVICE
+						 : is_spare(i)          ? DUTY_SPARE
+												: DUTY_BUSY;
 
 		if (forker_pid(i) != 0)
 			forker_signal(i, runstate_signal(&super.run, duty, workers));
@@ -542,6 +554,8 @@ arm_timer(int64_t now_ms)
 	{
 		if (super.reader_backoff.not_before_ms > now_ms)
 			wake_at(&when_ms, super.reader_backoff.not_before_ms);
+		if (super.spooler_backoff.not_before_ms > now_ms)
+			wake_at(&when_ms, super.spooler_backoff.not_before_ms);
 		if (super.worker_backoff.not_before_ms > now_ms)
 			wake_at(&when_ms, super.worker_backoff.not_before_ms);
 	}

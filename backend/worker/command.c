@@ -5,6 +5,7 @@
 #include "base.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pq/message.h"
@@ -12,6 +13,7 @@
 #include "process/pgconn.h"
 #include "process/signals.h"
 #include "shm/ring.h"
+#include "spool/spooldir.h"
 #include "util/log.h"
 #include "worker/command.h"
 #include "worker/stream.h"
@@ -171,7 +173,27 @@ put_history(Session *s, TimeLineId tli, const char *content, size_t len)
 	message_command_complete(out, replcmd_name(REPLCMD_TIMELINE_HISTORY));
 }
 
-/* The current timeline's history is at hand; for others the upstream is asked. */
+/* From the spool; false if it is not there. */
+static bool
+put_spooled_history(Session *s, TimeLineId tli)
+{
+	size_t len;
+	char *text;
+
+	if (!config_has_spool(s->ctx->config))
+		return false;
+	text = spooldir_get_history(s->ctx->config->state_directory, tli, &len);
+	if (text == NULL)
+		return false;
+	put_history(s, tli, text, len);
+	free(text);
+	return true;
+}
+
+/*
+ * The current timeline's history is at hand, and those before it may be in the spool;
+ * otherwise the upstream is asked.
+ */
 static void
 do_timeline_history(Session *s, const ReplCommand *command)
 {
@@ -185,6 +207,8 @@ do_timeline_history(Session *s, const ReplCommand *command)
 		put_history(s, command->tli, s->facts.history, s->facts.history_len);
 		return;
 	}
+	if (put_spooled_history(s, command->tli))
+		return;
 	snprintf(text, sizeof(text), "TIMELINE_HISTORY %u", command->tli);
 	conn = pgconn_connect(s->ctx->config, PGCONN_REPLICATION,
 		"walbouncer_history", true, &s->facts, &err);

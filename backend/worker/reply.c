@@ -72,9 +72,10 @@ reply_take(Session *s, const uint8_t *body, size_t len, bool *reply_requested,
 }
 
 void
-reply_begin(Session *s, TimeLineId tli)
+reply_begin(Session *s, TimeLineId tli, Lsn start)
 {
 	s->status.tli = tli;
+	s->status.sent = start;
 	s->status.stream_began_ms = monotime_ms();
 	board_publish(&s->status);
 }

@@ -167,6 +167,7 @@ pump(Stream *st, bool *progress, ErrInfo *err)
 			st->timeline_ended = true;
 			*progress = true;
 			break;
+		case SOURCE_BEYOND_TIMELINE:
 		case SOURCE_FAILED:
 			return STREAM_FAILED;
 	}
@@ -180,9 +181,25 @@ queue_keepalive(Stream *st, bool request_reply)
 		monotime_pg_timestamp(), request_reply);
 }
 
+/*
+ * One that has WAL from behind the end of its timeline cannot go on: it may ask for
+ * the start of the segment, but what it has is not in our history.
+ */
+static StreamEnd
+check_beyond(Stream *st, ErrInfo *err)
+{
+	const BoardStatus *status = &st->s->status;
+
+	if (!source_is_beyond(feed_source(st->feed),
+			Max(status->write, Max(status->flush, status->apply)), err))
+		return STREAM_GOES_ON;
+	log_err(LOG_WARNING, err);
+	return STREAM_FAILED;
+}
+
 /* One message from the standby in COPY mode. */
 static StreamEnd
-take_frame(Stream *st, const Frame *frame)
+take_frame(Stream *st, const Frame *frame, ErrInfo *why)
 {
 	ErrInfo err;
 
@@ -191,7 +208,7 @@ take_frame(Stream *st, const Frame *frame)
 		case FRAME_COPY_DATA:
 			if (reply_take(
 					st->s, frame->body, frame->len, &st->reply_wanted, &err))
-				return STREAM_GOES_ON;
+				return check_beyond(st, why);
 			session_fatal(st->s, &err);
 		case FRAME_COPY_DONE:
 			return st->timeline_ended ? STREAM_TIMELINE_END
@@ -207,7 +224,7 @@ take_frame(Stream *st, const Frame *frame)
 
 /* All that the standby has said. */
 static StreamEnd
-take_frames(Stream *st, bool *progress)
+take_frames(Stream *st, bool *progress, ErrInfo *why)
 {
 	StreamEnd end = STREAM_GOES_ON;
 	Frame frame;
@@ -226,7 +243,7 @@ take_frames(Stream *st, bool *progress)
 				st->heard_ms = monotime_ms();
 				st->pinged = false;
 				*progress = true;
-				end = take_frame(st, &frame);
+				end = take_frame(st, &frame, why);
 				break;
 			case FRAME_MORE:
 				if (st->s->client.gone)
@@ -417,7 +434,7 @@ stream_loop(Stream *st, ErrInfo *err)
 	for (;;)
 	{
 		bool progress = false;
-		StreamEnd end = take_frames(st, &progress);
+		StreamEnd end = take_frames(st, &progress, err);
 
 		if (end == STREAM_GOES_ON)
 			end = check_requests(st, err);
@@ -601,7 +618,8 @@ stream_run(Session *s, const ReplCommand *command)
 		session_error(s, &err);
 		return;
 	}
-	reply_begin(s, st.tli);
+	/* from here on WAL is needed */
+	reply_begin(s, st.tli, st.sent);
 	session_set_state(s, st.state);
 	s->at_end = on_end;
 	s->at_end_arg = st.feed;

@@ -94,6 +94,12 @@ check_config(const Config *config, int *line, ErrInfo *err)
 	return true;
 }
 
+bool
+config_has_spool(const Config *config)
+{
+	return config->spool_size > 0 && config->state_directory[0] != '\0';
+}
+
 void
 config_warnings(const Config *config,
 	void (*warn)(const ErrInfo *warning, void *arg), void *arg)

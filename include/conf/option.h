@@ -132,6 +132,9 @@ MUST_CHECK char *config_file_read(const char *path, ErrInfo *err);
  */
 char *config_upstream_conninfo(const Config *config);
 
+/* Whether WAL is kept on disk. */
+bool config_has_spool(const Config *config);
+
 /*
  * Options whose new value waits for a restart: calls changed for each that
  * differs.

@@ -42,6 +42,12 @@ MUST_CHECK PGconn *pgconn_connect(const Config *config, PgConnKind kind,
 	ErrInfo *err);
 
 /*
+ * The i-th of several hosts of the conninfo, as a pin.  False if there is none, or
+ * the conninfo names only one.
+ */
+MUST_CHECK bool pgconn_host_at(const Config *config, int i, Facts *pin);
+
+/*
  * Run one command and wait at most timeout_ms for its (first) result.  NULL, with
  * err, if it fails in any way; the caller clears the result.  A result in COPY
  * mode is returned as it is.

@@ -14,16 +14,18 @@
 
 typedef enum ReceiveEnd
 {
-	RECEIVE_STOPPED,  /* we have been told to stop */
-	RECEIVE_MOVED,    /* the configuration names another upstream */
-	RECEIVE_ENDED,    /* the upstream has ended the stream in good order */
+	RECEIVE_STOPPED,      /* we have been told to stop */
+	RECEIVE_MOVED,        /* the configuration names another upstream */
+	RECEIVE_TIMELINE_END, /* the timeline that was asked for goes no further */
+	RECEIVE_ENDED,        /* the upstream has ended the stream in good order */
 	RECEIVE_WAL_GONE, /* it no longer has the WAL where the ring ends; err */
 	RECEIVE_FAILED    /* err */
 } ReceiveEnd;
 
 /*
  * Stream until it ends.  conn is in COPY mode; the position is the ring's head.
- * *received is set if any WAL came.
+ * *received is set if any WAL came.  After RECEIVE_MOVED the stream can be gone on
+ * with by another call.
  */
 ReceiveEnd receive_stream(
 	ChildContext *ctx, PGconn *conn, bool *received, ErrInfo *err);

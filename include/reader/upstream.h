@@ -13,21 +13,46 @@
 #include "shm/facts.h"
 #include "shm/ring.h"
 #include "util/errinfo.h"
+#include "wal/history.h"
+
+/* Where the WAL that is here ends; tli 0: there is none. */
+typedef struct Position
+{
+	TimeLineId tli;
+	Lsn lsn;
+} Position;
+
+/* A server that we are connected to. */
+typedef struct Upstream
+{
+	PGconn *conn; /* NULL: none */
+	Facts facts;
+	History line; /* of facts */
+	Lsn end;      /* how far its WAL went when it was asked */
+} Upstream;
 
 /*
- * Connect, and learn all that Facts has, and how far its WAL goes.  NULL, with
- * err, if it cannot be reached, or is not what the standbys hang on: another
- * database system, or one that is behind on timelines.
+ * Connect, and find out what it is.  False, with err, if no server of the conninfo
+ * can be reached, or none is what the standbys hang on: the same database system,
+ * with the timeline of position in its history.
  */
-MUST_CHECK PGconn *upstream_connect(
-	const Config *config, Facts *facts, Lsn *end, ErrInfo *err);
+MUST_CHECK bool upstream_connect(
+	const Config *config, const Position *position, Upstream *up, ErrInfo *err);
 
 /*
- * Begin to stream where the ring ends; where the ring has nothing to go on from
- * (or anew is set), at the start of the segment that end is in, as far as the
- * ring can hold it.  The ring is reset if need be.
+ * Begin to stream at position; on the timeline that follows, where that has ended.
+ * Where there is no position (or anew is set), at the start of the segment that
+ * up->end is in, as far as the ring can hold it.  position becomes what is streamed,
+ * and the ring is put there.
  */
-MUST_CHECK bool upstream_start_streaming(PGconn *conn, Ring *ring,
-	const Facts *facts, Lsn end, bool anew, ErrInfo *err);
+MUST_CHECK bool upstream_start_streaming(Upstream *up, const Config *config,
+	Ring *ring, Position *position, bool anew, ErrInfo *err);
+
+/*
+ * Keep the histories of the upstream's timelines in the spool: standbys ask for
+ * them.  One that the upstream does not have is not kept either.
+ */
+MUST_CHECK bool upstream_keep_histories(
+	const Config *config, const Upstream *up, ErrInfo *err);
 
 #endif /* READER_UPSTREAM_H */

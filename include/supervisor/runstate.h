@@ -31,8 +31,8 @@ typedef struct RunState
 /* What a child is, for the choice of a signal. */
 typedef enum ChildDuty
 {
-	DUTY_READER,
-	DUTY_SPARE, /* a worker without a client */
+	DUTY_SERVICE, /* the reader, the spooler */
+	DUTY_SPARE,   /* a worker without a client */
 	DUTY_BUSY
 } ChildDuty;
 

@@ -12,7 +12,7 @@
 #include "util/lsn.h"
 #include "wal/walscope.h"
 #include "worker/session.h"
-#include "worker/source.h"
+#include "source/source.h"
 
 typedef struct Feed Feed;
 

@@ -18,8 +18,8 @@
 MUST_CHECK bool reply_take(Session *s, const uint8_t *body, size_t len,
 	bool *reply_requested, ErrInfo *err);
 
-/* A stream begins, on which the standby has said nothing yet. */
-void reply_begin(Session *s, TimeLineId tli);
+/* A stream begins at start, on which the standby has said nothing yet. */
+void reply_begin(Session *s, TimeLineId tli, Lsn start);
 
 /* The stream has caught up, or has fallen behind: that decides whether it counts. */
 void reply_state_changed(const Session *s);

@@ -20,7 +20,7 @@ static void
 expect_signals(
 	const RunState *run, int workers, int reader, int spare, int busy)
 {
-	assert_int_equal(runstate_signal(run, DUTY_READER, workers), reader);
+	assert_int_equal(runstate_signal(run, DUTY_SERVICE, workers), reader);
 	assert_int_equal(runstate_signal(run, DUTY_SPARE, workers), spare);
 	assert_int_equal(runstate_signal(run, DUTY_BUSY, workers), busy);
 }
@@ -43,7 +43,7 @@ smart_stop_drains_then_becomes_fast_then_kills(void **state UNUSED)
 
 	assert_true(runstate_request(&run, RUN_SMART, T0, TIMEOUT_MS));
 	expect_signals(&run, 3, 0, SIGTERM, SIGUSR2);
-	assert_int_equal(runstate_signal(&run, DUTY_READER, 0), SIGTERM);
+	assert_int_equal(runstate_signal(&run, DUTY_SERVICE, 0), SIGTERM);
 	assert_false(runstate_tick(&run, T0 + TIMEOUT_MS - 1));
 	assert_true(runstate_tick(&run, T0 + TIMEOUT_MS));
 	assert_int_equal(run.phase, RUN_FAST);

@@ -1,16 +1,16 @@
 /*
  * source.h
- *		Where a worker reads WAL from: the ring, or, for what the ring no longer
- *		has, a replication connection of its own.  The two are changed over by LSN
- *		alone; the standby notices nothing.
+ *		Where WAL is read from, by a worker or the spooler: the ring; the spool; a
+ *		replication connection of the process's own; what wal_fetch_command brings.
+ *		They are tried in this order, and changed over by LSN alone; the standby
+ *		notices nothing.
  */
-#ifndef WORKER_SOURCE_H
-#define WORKER_SOURCE_H
+#ifndef SOURCE_SOURCE_H
+#define SOURCE_SOURCE_H
 
 #include "base.h"
 
 #include "process/child.h"
-#include "shm/facts.h"
 #include "util/errinfo.h"
 #include "util/lsn.h"
 
@@ -21,6 +21,7 @@ typedef enum SourceStatus
 	SOURCE_OK,
 	SOURCE_WAIT, /* nothing now: wait for source_fd(), a wake-up, source_timeout_ms() */
 	SOURCE_END_OF_TIMELINE, /* see source_next_timeline() */
+	SOURCE_BEYOND_TIMELINE, /* it ended before lsn; err, source_next_timeline() */
 	SOURCE_FAILED           /* nobody has it; err is for the standby */
 } SourceStatus;
 
@@ -36,11 +37,17 @@ MUST_CHECK SourceStatus source_read(
 
 /*
  * Find out whether WAL from lsn on can be had, before any is read: SOURCE_OK if
- * so (or if the ring will have it).  For a timeline that the ring is not on.
+ * so (or if the ring will have it).
  */
 MUST_CHECK SourceStatus source_probe(Source *src, Lsn lsn, ErrInfo *err);
 
-/* After SOURCE_END_OF_TIMELINE: which timeline follows, and where it begins. */
+/*
+ * Whether a standby that has WAL up to lsn is past the end of the timeline, as far as
+ * is known: err says so, with both LSNs.
+ */
+MUST_CHECK bool source_is_beyond(Source *src, Lsn lsn, ErrInfo *err);
+
+/* Behind the end of a timeline: which one follows, and where it begins. */
 void source_next_timeline(const Source *src, TimeLineId *tli, Lsn *start);
 
 /* Whether the last read was served, or would be, by the ring. */
@@ -50,4 +57,4 @@ bool source_on_ring(const Source *src);
 int source_fd(const Source *src, short *events);
 int source_timeout_ms(const Source *src); /* -1: no limit */
 
-#endif /* WORKER_SOURCE_H */
+#endif /* SOURCE_SOURCE_H */

@@ -1,0 +1,320 @@
+/*
+ * source.c
+ *		Where WAL is read from.  See source.h.
+ *
+ * Each read asks the ring first, then the spool, and only then the connection of
+ * our own, which is opened for that, and closed when one of the others has what
+ * comes next.
+ *
+ * Timelines.  What the upstream is on, and by which line of ancestors, is in the
+ * facts; the reader publishes them before the ring goes on with a new timeline.
+ * WAL of one of the ancestors is the same under its own name and under that of the
+ * latest, up to where the ancestor ended.
+ */
+#include "base.h"
+
+#include <stdlib.h>
+
+#include "shm/board.h"
+#include "shm/facts.h"
+#include "source/ownconn.h"
+#include "source/source.h"
+#include "spool/spooldir.h"
+#include "util/log.h"
+#include "util/mem.h"
+
+typedef enum Place
+{
+	PLACE_RING,
+	PLACE_SPOOL,
+	PLACE_OWN
+} Place;
+
+struct Source
+{
+	ChildContext *ctx;
+	TimeLineId tli;
+	Place place; /* of the last read */
+
+	History line; /* of the facts of generation */
+	uint64_t generation;
+	uint32_t segment_size;
+
+	SpoolReader *spool; /* NULL: there is none */
+	OwnConn *own;
+
+	/* SOURCE_END_OF_TIMELINE, SOURCE_BEYOND_TIMELINE */
+	TimeLineId next_tli;
+	Lsn next_start;
+};
+
+/* What the upstream is on may have changed. */
+static void
+refresh_line(Source *src)
+{
+	uint64_t generation = facts_generation();
+	Facts facts;
+	ErrInfo err;
+
+	if (generation == src->generation || !facts_get(&facts))
+		return;
+	src->generation = generation;
+	src->segment_size = facts.segment_size;
+	/* the reader has taken it, so it can be read */
+	if (!history_parse(
+			&src->line, facts.tli, facts.history, facts.history_len, &err))
+		log_err(LOG_WARNING, &err);
+	if (src->spool == NULL && config_has_spool(src->ctx->config))
+		src->spool = spoolreader_new(
+			src->ctx->config->state_directory, src->segment_size);
+}
+
+Source *
+source_new(ChildContext *ctx, TimeLineId tli)
+{
+	Source *src = mem_alloc0(sizeof(Source));
+
+	src->ctx = ctx;
+	src->tli = tli;
+	src->own = ownconn_new(ctx);
+	return src;
+}
+
+void
+source_free(Source *src)
+{
+	if (src == NULL)
+		return;
+	ownconn_free(src->own);
+	spoolreader_free(src->spool);
+	free(src);
+}
+
+/* ---- where the timeline ends ---- */
+
+static void
+set_beyond(const Source *src, Lsn lsn, Lsn end, ErrInfo *err)
+{
+	errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		"requested starting point " LSN_FORMAT
+		" on timeline %u is not in the history of timeline %u",
+		LSN_ARGS(lsn), src->tli, src->line.tli);
+	errinfo_detail(err,
+		"Timeline %u ended at " LSN_FORMAT
+		", and the standby has WAL up to " LSN_FORMAT ".",
+		src->tli, LSN_ARGS(end), LSN_ARGS(lsn));
+	errinfo_hint(err, "Use pg_rewind on the standby, or rebuild it.");
+}
+
+/*
+ * Where WAL of our timeline ends, as seen from lsn.  SOURCE_OK: behind lsn, *end
+ * says where.
+ */
+static SourceStatus
+check_line(Source *src, Lsn lsn, Lsn *end, ErrInfo *err)
+{
+	refresh_line(src);
+	if (!history_end(&src->line, src->tli, end))
+	{
+		errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			"requested timeline %u is not in the history of timeline %u",
+			src->tli, src->line.tli);
+		errinfo_hint(err, "The upstream is on timeline %u.", src->line.tli);
+		return SOURCE_FAILED;
+	}
+	if (lsn < *end)
+		return SOURCE_OK;
+	src->next_tli = history_next(&src->line, src->tli);
+	src->next_start = *end;
+	if (lsn == *end)
+		return SOURCE_END_OF_TIMELINE;
+	set_beyond(src, lsn, *end, err);
+	return SOURCE_BEYOND_TIMELINE;
+}
+
+bool
+source_is_beyond(Source *src, Lsn lsn, ErrInfo *err)
+{
+	Lsn end;
+
+	return check_line(src, lsn, &end, err) == SOURCE_BEYOND_TIMELINE;
+}
+
+/* ---- the ring ---- */
+
+/*
+ * Whether to leave our own connection for the ring: not as soon as the ring has
+ * the position, when its tail would soon be upon us again, but once we are a
+ * quarter of its length ahead of that, or at its end.
+ */
+static bool
+safe_on_ring(const Source *src, const RingState *state, Lsn lsn)
+{
+	return lsn >= state->tail &&
+		   (lsn >= state->head ||
+			   lsn - state->tail >= ring_size(src->ctx->ring) / 4);
+}
+
+/* Whether the spooler has written up to lsn, and the ring goes on behind that. */
+static bool
+at_end_of_spool(Lsn lsn)
+{
+	BoardView view;
+
+	return board_view(BOARD_SPOOLER, &view) && view.status.sent != 0 &&
+		   lsn >= view.status.sent;
+}
+
+static RingStatus
+read_ring(Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got)
+{
+	const Ring *ring = src->ctx->ring;
+	RingState state = ring_state(ring);
+	Lsn end;
+
+	if (state.tli == 0)
+		return at_end_of_spool(lsn) ? RING_WAIT : RING_LOST;
+	if (!history_end(&src->line, state.tli, &end))
+		return RING_LOST;
+	if (lsn >= end)
+		return RING_WAIT; /* it is about to go on with the next one */
+	if (ownconn_is_open(src->own) && !safe_on_ring(src, &state, lsn))
+		return RING_LOST;
+	return ring_read(ring, state.tli, lsn, dst, Min(cap, end - lsn), got);
+}
+
+/* ---- all of them ---- */
+
+static void
+set_place(Source *src, Place place, Lsn lsn)
+{
+	if (place == src->place)
+		return;
+	if (place == PLACE_RING)
+		log_msg(LOG_INFO, "reached the WAL ring at " LSN_FORMAT, LSN_ARGS(lsn));
+	else if (place == PLACE_SPOOL)
+		log_msg(LOG_INFO, "reading WAL from " LSN_FORMAT " from the spool",
+			LSN_ARGS(lsn));
+	src->place = place;
+	if (place != PLACE_OWN)
+		ownconn_close(src->own);
+}
+
+/* The spool is asked where a file may begin; between, our own connection goes on. */
+static bool
+read_spool(Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got)
+{
+	if (src->spool == NULL ||
+		(ownconn_is_open(src->own) && lsn % src->segment_size != 0))
+		return false;
+	*got = spoolreader_read(src->spool, &src->line, lsn, dst, cap);
+	return *got > 0;
+}
+
+/* Nobody has it: what is the oldest that could be had? */
+static void
+add_oldest_hint(const Source *src, ErrInfo *err)
+{
+	RingState state = ring_state(src->ctx->ring);
+	Lsn oldest = state.tli != 0 ? state.tail : InvalidLsn;
+	SpoolList list;
+	ErrInfo ignored;
+
+	if (src->spool != NULL &&
+		spooldir_list(&list, src->ctx->config->state_directory,
+			src->segment_size, &ignored))
+	{
+		if (list.count > 0)
+			oldest = list.files[0].start;
+		spooldir_list_clear(&list);
+	}
+	if (oldest != InvalidLsn && err->hint[0] == '\0')
+		errinfo_hint(err, "The oldest WAL at hand is at " LSN_FORMAT ".",
+			LSN_ARGS(oldest));
+}
+
+static SourceStatus
+own_status(Source *src, SourceStatus status, ErrInfo *err)
+{
+	if (status == SOURCE_END_OF_TIMELINE)
+		ownconn_next_timeline(src->own, &src->next_tli, &src->next_start);
+	if (status == SOURCE_FAILED)
+		add_oldest_hint(src, err);
+	return status;
+}
+
+SourceStatus
+source_read(
+	Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got, ErrInfo *err)
+{
+	Lsn end;
+	SourceStatus status = check_line(src, lsn, &end, err);
+
+	if (status != SOURCE_OK)
+		return status;
+	cap = Min(cap, end - lsn);
+	switch (read_ring(src, lsn, dst, cap, got))
+	{
+		case RING_OK:
+			set_place(src, PLACE_RING, lsn);
+			return SOURCE_OK;
+		case RING_WAIT:
+			set_place(src, PLACE_RING, lsn);
+			return SOURCE_WAIT;
+		case RING_LOST:
+			break;
+	}
+	if (read_spool(src, lsn, dst, cap, got))
+	{
+		set_place(src, PLACE_SPOOL, lsn);
+		return SOURCE_OK;
+	}
+	set_place(src, PLACE_OWN, lsn);
+	status =
+		ownconn_read(src->own, &src->line, src->tli, lsn, dst, cap, got, err);
+	return own_status(src, status, err);
+}
+
+SourceStatus
+source_probe(Source *src, Lsn lsn, ErrInfo *err)
+{
+	uint8_t byte;
+	size_t got;
+	Lsn end;
+	SourceStatus status = check_line(src, lsn, &end, err);
+
+	if (status != SOURCE_OK)
+		return status;
+	/* what the ring does not have is found out on the way, as a walsender does */
+	if (src->tli == src->line.tli ||
+		read_ring(src, lsn, &byte, 1, &got) != RING_LOST ||
+		read_spool(src, lsn, &byte, 1, &got))
+		return SOURCE_OK;
+	return own_status(
+		src, ownconn_prepare(src->own, &src->line, src->tli, lsn, err), err);
+}
+
+void
+source_next_timeline(const Source *src, TimeLineId *tli, Lsn *start)
+{
+	*tli = src->next_tli;
+	*start = src->next_start;
+}
+
+bool
+source_on_ring(const Source *src)
+{
+	return src->place == PLACE_RING;
+}
+
+int
+source_fd(const Source *src, short *events)
+{
+	return ownconn_fd(src->own, events);
+}
+
+int
+source_timeout_ms(const Source *src)
+{
+	return src->place == PLACE_OWN ? ownconn_timeout_ms(src->own) : -1;
+}

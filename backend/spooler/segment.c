@@ -1,0 +1,234 @@
+/*
+ * segment.c
+ *		The segment that is being written.  See segment.h.
+ */
+#include "base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "spool/spooldir.h"
+#include "spool/spooltail.h"
+#include "spooler/segment.h"
+#include "util/log.h"
+
+static void
+file_path(const Segment *segment, Lsn start, bool partial,
+	char path[DURABLE_PATH_SIZE])
+{
+	spooldir_file_path(path, segment->state_directory, segment->tli, start,
+		segment->geometry.segment_size, partial);
+}
+
+static Lsn
+segment_start(const Segment *segment)
+{
+	return lsn_floor(segment->written, segment->geometry.segment_size);
+}
+
+static void
+close_file(Segment *segment)
+{
+	if (segment->fd >= 0)
+		close(segment->fd);
+	segment->fd = -1;
+}
+
+/* What lies behind written is not WAL, or not known to be. */
+static bool
+cut_file(Segment *segment, const char *path, ErrInfo *err)
+{
+	off_t size = (off_t) (segment->written - segment_start(segment));
+
+	if (ftruncate(segment->fd, size) != 0 || fsync(segment->fd) != 0)
+		return durable_error("truncate file", path, err);
+	return true;
+}
+
+/* Its name is made durable at once: what is synced in it must be found again. */
+static bool
+open_file(Segment *segment, ErrInfo *err)
+{
+	char path[DURABLE_PATH_SIZE];
+
+	if (segment->fd >= 0)
+		return true;
+	file_path(segment, segment_start(segment), true, path);
+	segment->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (segment->fd < 0)
+		return durable_error("open file", path, err);
+	if (cut_file(segment, path, err) && durable_sync_parent(path, err))
+		return true;
+	close_file(segment);
+	return false;
+}
+
+bool
+segment_sync(Segment *segment, ErrInfo *err)
+{
+	if (segment->synced == segment->written)
+		return true;
+	/*
+	 * After a failed fsync the kernel may have dropped what was not written: the
+	 * file is no proof of anything.  Who asks again writes it again.
+	 */
+	if (segment->fd < 0 || fdatasync(segment->fd) != 0)
+	{
+		durable_error("fsync the spool in", segment->state_directory, err);
+		close_file(segment);
+		segment->written = segment->synced;
+		return false;
+	}
+	segment->synced = segment->written;
+	return true;
+}
+
+/* The segment before written is whole, and on disk: it gets its name. */
+static bool
+name_whole(Segment *segment, ErrInfo *err)
+{
+	Lsn start = segment->written - segment->geometry.segment_size;
+	char partial[DURABLE_PATH_SIZE];
+	char whole[DURABLE_PATH_SIZE];
+
+	file_path(segment, start, true, partial);
+	file_path(segment, start, false, whole);
+	if (!durable_rename(partial, whole, err))
+		return false;
+	segment->unnamed = false;
+	return true;
+}
+
+static bool
+finish(Segment *segment, ErrInfo *err)
+{
+	if (!segment_sync(segment, err))
+		return false;
+	close_file(segment);
+	segment->unnamed = true;
+	return name_whole(segment, err);
+}
+
+static bool
+resume_partial(Segment *segment, const SpoolFile *file, ErrInfo *err)
+{
+	char path[DURABLE_PATH_SIZE];
+	int64_t size = Min(file->size, (int64_t) segment->geometry.segment_size);
+
+	segment->written = file->start;
+	file_path(segment, file->start, true, path);
+	segment->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (segment->fd < 0)
+		return durable_error("open file", path, err);
+	if (!spooltail_find(segment->fd, path, file->start, size,
+			&segment->geometry, &segment->written, err) ||
+		!cut_file(segment, path, err))
+	{
+		close_file(segment);
+		return false;
+	}
+	if (segment->written < file->start + (Lsn) file->size)
+		log_msg(LOG_LOG,
+			"spool goes on at " LSN_FORMAT ", behind the last whole record",
+			LSN_ARGS(segment->written));
+	return true;
+}
+
+/* The latest timeline, and there the latest segment. */
+static const SpoolFile *
+find_last(const SpoolList *list)
+{
+	const SpoolFile *last = NULL;
+
+	for (size_t i = 0; i < list->count; i++)
+	{
+		const SpoolFile *file = &list->files[i];
+
+		if (last == NULL || file->tli > last->tli ||
+			(file->tli == last->tli && file->start > last->start) ||
+			(file->tli == last->tli && file->start == last->start &&
+				!file->partial))
+			last = file;
+	}
+	return last;
+}
+
+bool
+segment_resume(Segment *segment, ErrInfo *err)
+{
+	SpoolList list;
+	const SpoolFile *last;
+	bool ok = true;
+
+	segment->fd = -1;
+	segment->unnamed = false;
+	segment->tli = 0;
+	segment->written = segment->synced = InvalidLsn;
+	if (!spooldir_list(&list, segment->state_directory,
+			segment->geometry.segment_size, err))
+		return false;
+	last = find_last(&list);
+	if (last != NULL)
+	{
+		segment->tli = last->tli;
+		if (last->partial)
+			ok = resume_partial(segment, last, err);
+		else
+			segment->written = last->start + segment->geometry.segment_size;
+		segment->synced = segment->written;
+		if (ok && last->partial &&
+			segment->written % segment->geometry.segment_size == 0 &&
+			segment->written > last->start)
+			ok = finish(segment, err);
+	}
+	spooldir_list_clear(&list);
+	return ok;
+}
+
+void
+segment_move(Segment *segment, TimeLineId tli, Lsn lsn)
+{
+	close_file(segment);
+	segment->unnamed = false;
+	segment->tli = tli;
+	segment->written = segment->synced = lsn;
+}
+
+size_t
+segment_room(const Segment *segment)
+{
+	return (size_t) (segment_start(segment) + segment->geometry.segment_size -
+					 segment->written);
+}
+
+bool
+segment_write(Segment *segment, const uint8_t *data, size_t len, ErrInfo *err)
+{
+	off_t offset;
+
+	if ((segment->unnamed && !name_whole(segment, err)) ||
+		!open_file(segment, err))
+		return false;
+	offset = (off_t) (segment->written - segment_start(segment));
+	while (len > 0)
+	{
+		ssize_t n = pwrite(segment->fd, data, len, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return durable_error(
+				"write to the spool in", segment->state_directory, err);
+		data += n;
+		offset += n;
+		len -= (size_t) n;
+		segment->written += (Lsn) n;
+	}
+	if (segment->written % segment->geometry.segment_size == 0)
+		return finish(segment, err);
+	return true;
+}
