@@ -10,6 +10,7 @@
 #include "base.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "pq/replcmd.h"
 
@@ -24,8 +25,12 @@ typedef enum TokenKind
 	TOKEN_LONG_NAME, /* a name that does not fit */
 	TOKEN_NUMBER,
 	TOKEN_LSN,
+	TOKEN_STRING,
 	TOKEN_SEMICOLON,
 	TOKEN_DOT,
+	TOKEN_OPEN,
+	TOKEN_CLOSE,
+	TOKEN_COMMA,
 	TOKEN_OTHER
 } TokenKind;
 
@@ -44,7 +49,14 @@ typedef enum Keyword
 	KEYWORD_SLOT,
 	KEYWORD_PHYSICAL,
 	KEYWORD_LOGICAL,
-	KEYWORD_TIMELINE
+	KEYWORD_TIMELINE,
+	KEYWORD_TEMPORARY,
+	KEYWORD_RESERVE_WAL,
+	KEYWORD_EXPORT_SNAPSHOT,
+	KEYWORD_NOEXPORT_SNAPSHOT,
+	KEYWORD_USE_SNAPSHOT,
+	KEYWORD_TWO_PHASE,
+	KEYWORD_WAIT
 } Keyword;
 
 typedef struct Token
@@ -52,10 +64,11 @@ typedef struct Token
 	TokenKind kind;
 	const char *at; /* where it is in the text */
 	size_t len;
-	Keyword keyword;              /* TOKEN_KEYWORD */
-	char name[REPLCMD_NAME_SIZE]; /* TOKEN_NAME: folded, without quotes */
-	uint64_t number;              /* TOKEN_NUMBER: at most UINT32_MAX + 1 */
-	Lsn lsn;                      /* TOKEN_LSN */
+	Keyword keyword; /* TOKEN_KEYWORD */
+	/* TOKEN_NAME: folded, without quotes; TOKEN_STRING: what fits of it */
+	char name[REPLCMD_NAME_SIZE];
+	uint64_t number; /* TOKEN_NUMBER: at most UINT32_MAX + 1 */
+	Lsn lsn;         /* TOKEN_LSN */
 } Token;
 
 typedef struct Parser
@@ -71,7 +84,10 @@ static bool parse_nothing(Parser *p, ReplCommand *out);
 static bool parse_setting(Parser *p, ReplCommand *out);
 static bool parse_history(Parser *p, ReplCommand *out);
 static bool parse_start(Parser *p, ReplCommand *out);
+static bool parse_create_slot(Parser *p, ReplCommand *out);
+static bool parse_drop_slot(Parser *p, ReplCommand *out);
 static bool parse_slot(Parser *p, ReplCommand *out);
+static bool parse_alter_slot(Parser *p, ReplCommand *out);
 static bool skip_arguments(Parser *p, ReplCommand *out);
 
 static const struct
@@ -88,13 +104,13 @@ static const struct
 	[KEYWORD_START_REPLICATION] = {"START_REPLICATION", REPLCMD_START_PHYSICAL,
 		parse_start},
 	[KEYWORD_CREATE_REPLICATION_SLOT] = {"CREATE_REPLICATION_SLOT",
-		REPLCMD_CREATE_SLOT, parse_slot},
+		REPLCMD_CREATE_SLOT, parse_create_slot},
 	[KEYWORD_DROP_REPLICATION_SLOT] = {"DROP_REPLICATION_SLOT",
-		REPLCMD_DROP_SLOT, parse_slot},
+		REPLCMD_DROP_SLOT, parse_drop_slot},
 	[KEYWORD_READ_REPLICATION_SLOT] = {"READ_REPLICATION_SLOT",
 		REPLCMD_READ_SLOT, parse_slot},
 	[KEYWORD_ALTER_REPLICATION_SLOT] = {"ALTER_REPLICATION_SLOT",
-		REPLCMD_ALTER_SLOT, parse_slot},
+		REPLCMD_ALTER_SLOT, parse_alter_slot},
 	[KEYWORD_BASE_BACKUP] = {"BASE_BACKUP", REPLCMD_BASE_BACKUP,
 		skip_arguments},
 	[KEYWORD_UPLOAD_MANIFEST] = {"UPLOAD_MANIFEST", REPLCMD_UPLOAD_MANIFEST,
@@ -103,6 +119,13 @@ static const struct
 	[KEYWORD_PHYSICAL] = {.word = "PHYSICAL"},
 	[KEYWORD_LOGICAL] = {.word = "LOGICAL"},
 	[KEYWORD_TIMELINE] = {.word = "TIMELINE"},
+	[KEYWORD_TEMPORARY] = {.word = "TEMPORARY"},
+	[KEYWORD_RESERVE_WAL] = {.word = "RESERVE_WAL"},
+	[KEYWORD_EXPORT_SNAPSHOT] = {.word = "EXPORT_SNAPSHOT"},
+	[KEYWORD_NOEXPORT_SNAPSHOT] = {.word = "NOEXPORT_SNAPSHOT"},
+	[KEYWORD_USE_SNAPSHOT] = {.word = "USE_SNAPSHOT"},
+	[KEYWORD_TWO_PHASE] = {.word = "TWO_PHASE"},
+	[KEYWORD_WAIT] = {.word = "WAIT"},
 };
 
 static void parser_advance(Parser *p);
@@ -149,6 +172,8 @@ replcmd_name(ReplCommandKind kind)
 	/* One word begins both kinds. */
 	if (kind == REPLCMD_START_LOGICAL)
 		kind = REPLCMD_START_PHYSICAL;
+	if (kind == REPLCMD_CREATE_LOGICAL)
+		kind = REPLCMD_CREATE_SLOT;
 	for (size_t i = 0; i < lengthof(keywords); i++)
 	{
 		if (keywords[i].arguments != NULL && keywords[i].kind == kind)
@@ -157,24 +182,31 @@ replcmd_name(ReplCommandKind kind)
 	return "SQL";
 }
 
+/* How much of a token is shown.  No UTF-8 character is cut in two. */
+static int
+shown_len(const Token *token)
+{
+	size_t len = Min(token->len, NEAR_MAX);
+
+	while (len < token->len && len > 0 && (token->at[len] & 0xC0) == 0x80)
+		len--;
+	return (int) len;
+}
+
 /* Say where the text stops making sense: at the token not consumed. */
 static bool
 parser_fail(Parser *p)
 {
 	const Token *token = &p->token;
-	size_t len = Min(token->len, NEAR_MAX);
 
 	if (token->kind == TOKEN_END)
 		return errinfo_set(p->err, SQLSTATE_SYNTAX_ERROR,
 			"syntax error at the end of the replication command");
-	/* Do not cut a UTF-8 character in two. */
-	while (len < token->len && len > 0 && (token->at[len] & 0xC0) == 0x80)
-		len--;
 	if (token->kind == TOKEN_LONG_NAME)
 		return errinfo_set(p->err, SQLSTATE_SYNTAX_ERROR,
-			"identifier too long: \"%.*s...\"", (int) len, token->at);
+			"identifier too long: \"%.*s...\"", shown_len(token), token->at);
 	return errinfo_set(p->err, SQLSTATE_SYNTAX_ERROR,
-		"syntax error in replication command near \"%.*s\"", (int) len,
+		"syntax error in replication command near \"%.*s\"", shown_len(token),
 		token->at);
 }
 
@@ -199,14 +231,183 @@ skip_arguments(Parser *p, ReplCommand *out UNUSED)
 	return true;
 }
 
-/* The same, but for the slot that the refusal may name. */
 static bool
 parse_slot(Parser *p, ReplCommand *out)
 {
-	if (p->token.kind == TOKEN_NAME)
-		memcpy(out->slot, p->token.name, sizeof(out->slot));
-	return skip_arguments(p, out);
+	/* whatever the length, a name is a name (slot.c, majors 13-18) */
+	if (p->token.kind == TOKEN_LONG_NAME)
+		return errinfo_set(p->err, SQLSTATE_NAME_TOO_LONG,
+			"replication slot name \"%.*s...\" is too long",
+			shown_len(&p->token), p->token.at);
+	if (p->token.kind != TOKEN_NAME)
+		return parser_fail(p);
+	memcpy(out->slot, p->token.name, sizeof(out->slot));
+	parser_advance(p);
+	return true;
 }
+
+/* Only the slot, which the refusal may name. */
+static bool
+parse_alter_slot(Parser *p, ReplCommand *out)
+{
+	return parse_slot(p, out) && skip_arguments(p, out);
+}
+
+/* name [WAIT] */
+static bool
+parse_drop_slot(Parser *p, ReplCommand *out)
+{
+	if (!parse_slot(p, out))
+		return false;
+	out->wait = parser_at(p, KEYWORD_WAIT);
+	if (out->wait)
+		parser_advance(p);
+	return true;
+}
+
+/* ---- options of a slot ---- */
+
+/* What the options of CREATE_REPLICATION_SLOT are called in a list. */
+static const struct
+{
+	const char *name;
+	bool physical;
+} slot_options[] = {
+	{"reserve_wal", true},
+	{"snapshot", false},
+	{"two_phase", false},
+	{"failover", false},
+};
+
+/* 0 and 1, and the words of define.c, defGetBoolean. */
+static bool
+parse_boolean(Parser *p, const char *option, bool *value)
+{
+	const Token *token = &p->token;
+
+	if (token->kind != TOKEN_NUMBER && token->kind != TOKEN_NAME &&
+		token->kind != TOKEN_STRING)
+		return parser_fail(p);
+	if (token->kind == TOKEN_NUMBER && token->number <= 1)
+		*value = token->number == 1;
+	else if (strcasecmp(token->name, "true") == 0 ||
+			 strcasecmp(token->name, "on") == 0)
+		*value = true;
+	else if (strcasecmp(token->name, "false") == 0 ||
+			 strcasecmp(token->name, "off") == 0)
+		*value = false;
+	else
+		return errinfo_set(p->err, SQLSTATE_SYNTAX_ERROR,
+			"%s requires a Boolean value", option);
+	parser_advance(p);
+	return true;
+}
+
+static bool
+conflicting_options(Parser *p)
+{
+	return errinfo_set(
+		p->err, SQLSTATE_SYNTAX_ERROR, "conflicting or redundant options");
+}
+
+/* The token is the name of an option, and may be a keyword. */
+static bool
+parse_slot_option(Parser *p, ReplCommand *out, bool *reserve_given)
+{
+	const Token option = p->token;
+	const char *name = option.name;
+
+	if (option.kind == TOKEN_KEYWORD)
+		name = keywords[option.keyword].word;
+	else if (option.kind != TOKEN_NAME)
+		return parser_fail(p);
+	for (size_t i = 0; i < lengthof(slot_options); i++)
+	{
+		/* keywords are upper case; names must fit as they are */
+		if (option.kind == TOKEN_KEYWORD
+				? strcasecmp(slot_options[i].name, name) != 0
+				: strcmp(slot_options[i].name, name) != 0)
+			continue;
+		if (!slot_options[i].physical || *reserve_given)
+			return conflicting_options(p);
+		*reserve_given = true;
+		out->reserve_wal = true;
+		parser_advance(p);
+		return p->token.kind == TOKEN_COMMA || p->token.kind == TOKEN_CLOSE ||
+			   parse_boolean(p, slot_options[i].name, &out->reserve_wal);
+	}
+	return errinfo_set(
+		p->err, SQLSTATE_SYNTAX_ERROR, "unrecognized option: %s", name);
+}
+
+/* (name [value], ...) */
+static bool
+parse_option_list(Parser *p, ReplCommand *out)
+{
+	bool reserve_given = false;
+
+	do
+	{
+		parser_advance(p);
+		if (!parse_slot_option(p, out, &reserve_given))
+			return false;
+	} while (p->token.kind == TOKEN_COMMA);
+	if (p->token.kind != TOKEN_CLOSE)
+		return parser_fail(p);
+	parser_advance(p);
+	return true;
+}
+
+/* One keyword after the other. */
+static bool
+parse_option_keywords(Parser *p, ReplCommand *out)
+{
+	for (; p->token.kind == TOKEN_KEYWORD; parser_advance(p))
+	{
+		switch (p->token.keyword)
+		{
+			case KEYWORD_RESERVE_WAL:
+				if (out->reserve_wal)
+					return conflicting_options(p);
+				out->reserve_wal = true;
+				break;
+			case KEYWORD_EXPORT_SNAPSHOT:
+			case KEYWORD_NOEXPORT_SNAPSHOT:
+			case KEYWORD_USE_SNAPSHOT:
+			case KEYWORD_TWO_PHASE:
+				return conflicting_options(p);
+			default:
+				return parser_fail(p);
+		}
+	}
+	return true;
+}
+
+/*
+ * name [TEMPORARY] PHYSICAL [options]
+ * name [TEMPORARY] LOGICAL ...
+ */
+static bool
+parse_create_slot(Parser *p, ReplCommand *out)
+{
+	if (!parse_slot(p, out))
+		return false;
+	out->temporary = parser_at(p, KEYWORD_TEMPORARY);
+	if (out->temporary)
+		parser_advance(p);
+	if (parser_at(p, KEYWORD_LOGICAL))
+	{
+		out->kind = REPLCMD_CREATE_LOGICAL;
+		return skip_arguments(p, out);
+	}
+	if (!parser_at(p, KEYWORD_PHYSICAL))
+		return parser_fail(p);
+	parser_advance(p);
+	return p->token.kind == TOKEN_OPEN ? parse_option_list(p, out)
+									   : parse_option_keywords(p, out);
+}
+
+/* ---- the other commands ---- */
 
 /* name, or name.name for the setting of an extension */
 static bool
@@ -261,10 +462,10 @@ parse_start(Parser *p, ReplCommand *out)
 	{
 		parser_advance(p);
 		/* An empty name would read as "no slot". */
-		if (p->token.kind != TOKEN_NAME || p->token.name[0] == '\0')
+		if (p->token.kind == TOKEN_NAME && p->token.name[0] == '\0')
 			return parser_fail(p);
-		memcpy(out->slot, p->token.name, sizeof(out->slot));
-		parser_advance(p);
+		if (!parse_slot(p, out))
+			return false;
 		if (parser_at(p, KEYWORD_LOGICAL))
 		{
 			out->kind = REPLCMD_START_LOGICAL;
@@ -388,35 +589,64 @@ scan_word(Token *token)
 	token->name[token->len] = '\0';
 }
 
-/* "name", with "" for a quote inside it. */
-static void
-scan_quoted(Token *token)
+/*
+ * "name" or 'string', with the quote twice for a quote inside it.  Returns the
+ * length of what stands inside; false if it never ends.
+ */
+static bool
+scan_quotes(Token *token, size_t *len)
 {
+	const char quote = *token->at;
 	const char *p = token->at + 1;
-	size_t len = 0;
 
-	for (;; p++)
+	for (*len = 0;; p++)
 	{
 		if (*p == '\0')
 		{
 			token->kind = TOKEN_OTHER;
 			token->len = (size_t) (p - token->at);
-			return;
+			return false;
 		}
-		if (*p == '"' && *++p != '"')
+		if (*p == quote && *++p != quote)
 			break;
-		if (len < sizeof(token->name) - 1)
-			token->name[len] = *p;
-		len++;
+		if (*len < sizeof(token->name) - 1)
+			token->name[*len] = *p;
+		++*len;
 	}
 	token->len = (size_t) (p - token->at);
-	if (len >= sizeof(token->name))
+	token->name[Min(*len, sizeof(token->name) - 1)] = '\0';
+	return true;
+}
+
+static void
+scan_quoted(Token *token)
+{
+	size_t len;
+
+	if (scan_quotes(token, &len))
+		token->kind = *token->at == '\''          ? TOKEN_STRING
+					  : len < sizeof(token->name) ? TOKEN_NAME
+												  : TOKEN_LONG_NAME;
+}
+
+static TokenKind
+kind_of_sign(char c)
+{
+	switch (c)
 	{
-		token->kind = TOKEN_LONG_NAME;
-		return;
+		case ';':
+			return TOKEN_SEMICOLON;
+		case '.':
+			return TOKEN_DOT;
+		case '(':
+			return TOKEN_OPEN;
+		case ')':
+			return TOKEN_CLOSE;
+		case ',':
+			return TOKEN_COMMA;
+		default:
+			return TOKEN_OTHER;
 	}
-	token->kind = TOKEN_NAME;
-	token->name[len] = '\0';
 }
 
 /* Consume the token and read the next one. */
@@ -437,13 +667,11 @@ parser_advance(Parser *p)
 		scan_number(token);
 	else if (is_name_start(*token->at))
 		scan_word(token);
-	else if (*token->at == '"')
+	else if (*token->at == '"' || *token->at == '\'')
 		scan_quoted(token);
 	else
 	{
-		token->kind = *token->at == ';'   ? TOKEN_SEMICOLON
-					  : *token->at == '.' ? TOKEN_DOT
-										  : TOKEN_OTHER;
+		token->kind = kind_of_sign(*token->at);
 		token->len = 1;
 	}
 	p->rest = token->at + token->len;

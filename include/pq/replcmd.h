@@ -9,6 +9,9 @@
  *
  * Commands that walbouncer does not serve are recognised by their first words;
  * their arguments are not read, save for the slot's name.
+ *
+ * The options of a slot may be keywords, as in majors 13 and 14, or a list in
+ * parentheses, as in 15 and later: both are read whatever the upstream's major.
  */
 #ifndef PQ_REPLCMD_H
 #define PQ_REPLCMD_H
@@ -33,8 +36,9 @@ typedef enum ReplCommandKind
 	REPLCMD_TIMELINE_HISTORY, /* tli */
 	REPLCMD_START_PHYSICAL,   /* slot, start, tli */
 	REPLCMD_START_LOGICAL,    /* slot */
-	REPLCMD_CREATE_SLOT,      /* slot */
-	REPLCMD_DROP_SLOT,        /* slot */
+	REPLCMD_CREATE_SLOT,      /* slot, temporary, reserve_wal */
+	REPLCMD_CREATE_LOGICAL,   /* slot */
+	REPLCMD_DROP_SLOT,        /* slot, wait */
 	REPLCMD_READ_SLOT,        /* slot */
 	REPLCMD_ALTER_SLOT,       /* slot */
 	REPLCMD_BASE_BACKUP,
@@ -46,15 +50,19 @@ typedef enum ReplCommandKind
 typedef struct ReplCommand
 {
 	ReplCommandKind kind;
-	char slot[REPLCMD_NAME_SIZE]; /* "" if none was given */
+	/* not checked yet; REPLCMD_START_PHYSICAL: "" if none was given */
+	char slot[REPLCMD_NAME_SIZE];
 	char setting[REPLCMD_SETTING_SIZE];
 	Lsn start;
 	TimeLineId tli; /* REPLCMD_START_PHYSICAL: 0 if none was given */
+	bool temporary;
+	bool reserve_wal;
+	bool wait; /* until nobody uses the slot */
 } ReplCommand;
 
 /*
- * Read one command.  False means 42601, with the place in the message, and
- * *out untouched.  Fields that the kind does not use are empty or 0.
+ * Read one command.  False means 42601, with the place in the message (or 42622
+ * for a slot's name that is too long), and *out untouched.  Fields that the kind does not use are empty or 0.
  */
 MUST_CHECK bool replcmd_parse(const char *text, ReplCommand *out, ErrInfo *err);
 

@@ -93,13 +93,55 @@ commands(void **state UNUSED)
 		{"START_REPLICATION SLOT s LOGICAL 'never closed",
 			{.kind = REPLCMD_START_LOGICAL, .slot = "s"}},
 
+		/* walreceiver, pg_receivewal and pg_basebackup of 13 and 14 */
 		{"CREATE_REPLICATION_SLOT \"pg_walreceiver_1\" TEMPORARY PHYSICAL "
-		 "( RESERVE_WAL)",
-			{.kind = REPLCMD_CREATE_SLOT, .slot = "pg_walreceiver_1"}},
-		{"CREATE_REPLICATION_SLOT", {.kind = REPLCMD_CREATE_SLOT}},
-		{"DROP_REPLICATION_SLOT s WAIT",
+		 "RESERVE_WAL",
+			{.kind = REPLCMD_CREATE_SLOT,
+				.slot = "pg_walreceiver_1",
+				.temporary = true,
+				.reserve_wal = true}},
+		{"CREATE_REPLICATION_SLOT \"s\" PHYSICAL",
+			{.kind = REPLCMD_CREATE_SLOT, .slot = "s"}},
+		{"CREATE_REPLICATION_SLOT \"s\" PHYSICAL RESERVE_WAL;",
+			{.kind = REPLCMD_CREATE_SLOT, .slot = "s", .reserve_wal = true}},
+		/* and of 15 and later */
+		{"CREATE_REPLICATION_SLOT \"pg_walreceiver_1\" TEMPORARY PHYSICAL "
+		 "(RESERVE_WAL)",
+			{.kind = REPLCMD_CREATE_SLOT,
+				.slot = "pg_walreceiver_1",
+				.temporary = true,
+				.reserve_wal = true}},
+		{"CREATE_REPLICATION_SLOT \"s\" PHYSICAL (RESERVE_WAL)",
+			{.kind = REPLCMD_CREATE_SLOT, .slot = "s", .reserve_wal = true}},
+		/* words of a list are names: in any case, and with a value */
+		{"CREATE_REPLICATION_SLOT s PHYSICAL(reserve_wal)",
+			{.kind = REPLCMD_CREATE_SLOT, .slot = "s", .reserve_wal = true}},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL ( Reserve_Wal TRUE );",
+			{.kind = REPLCMD_CREATE_SLOT, .slot = "s", .reserve_wal = true}},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (\"reserve_wal\" 'On')",
+			{.kind = REPLCMD_CREATE_SLOT, .slot = "s", .reserve_wal = true}},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (RESERVE_WAL 1)",
+			{.kind = REPLCMD_CREATE_SLOT, .slot = "s", .reserve_wal = true}},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (RESERVE_WAL 0)",
+			{.kind = REPLCMD_CREATE_SLOT, .slot = "s"}},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (RESERVE_WAL 'off')",
+			{.kind = REPLCMD_CREATE_SLOT, .slot = "s"}},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (RESERVE_WAL false)",
+			{.kind = REPLCMD_CREATE_SLOT, .slot = "s"}},
+		{"CREATE_REPLICATION_SLOT \"\" PHYSICAL",
+			{.kind = REPLCMD_CREATE_SLOT}},
+		{"CREATE_REPLICATION_SLOT \"WAIT\" TEMPORARY PHYSICAL",
+			{.kind = REPLCMD_CREATE_SLOT, .slot = "WAIT", .temporary = true}},
+		{"CREATE_REPLICATION_SLOT s LOGICAL pgoutput (SNAPSHOT 'nothing')",
+			{.kind = REPLCMD_CREATE_LOGICAL, .slot = "s"}},
+		{"CREATE_REPLICATION_SLOT s TEMPORARY LOGICAL 'never closed",
+			{.kind = REPLCMD_CREATE_LOGICAL, .slot = "s", .temporary = true}},
+		{"DROP_REPLICATION_SLOT \"s\"",
 			{.kind = REPLCMD_DROP_SLOT, .slot = "s"}},
+		{"DROP_REPLICATION_SLOT s WAIT",
+			{.kind = REPLCMD_DROP_SLOT, .slot = "s", .wait = true}},
 		{"READ_REPLICATION_SLOT s", {.kind = REPLCMD_READ_SLOT, .slot = "s"}},
+		{"READ_REPLICATION_SLOT \"\";", {.kind = REPLCMD_READ_SLOT}},
 		{"ALTER_REPLICATION_SLOT s (FAILOVER true)",
 			{.kind = REPLCMD_ALTER_SLOT, .slot = "s"}},
 		{"BASE_BACKUP ( LABEL 'pg_basebackup base backup',  PROGRESS,  "
@@ -127,6 +169,9 @@ commands(void **state UNUSED)
 		assert_string_equal(got.setting, want->setting);
 		assert_true(got.start == want->start);
 		assert_int_equal(got.tli, want->tli);
+		if (got.temporary != want->temporary ||
+			got.reserve_wal != want->reserve_wal || got.wait != want->wait)
+			fail_msg("%s: options", text);
 		free(text);
 	}
 }
@@ -142,7 +187,8 @@ errors(void **state UNUSED)
 		{"IDENTIFY_SYSTEM x", "\"x\""},
 		{"IDENTIFY_SYSTEM;;", "\";\""},
 		{"IDENTIFY_SYSTEM; IDENTIFY_SYSTEM", "\"IDENTIFY_SYSTEM\""},
-		{"IDENTIFY_SYSTEM 'x'", "\"'\""},
+		{"IDENTIFY_SYSTEM 'x'", "\"'x'\""},
+		{"IDENTIFY_SYSTEM 'x", "\"'x\""},
 		{"IDENTIFY_SYSTEM \"x", "\"\"x\""},
 		{"IDENTIFY_SYSTEM \x01", "\"\x01\""},
 
@@ -185,9 +231,58 @@ errors(void **state UNUSED)
 		{"START_REPLICATION SLOT \"\" 0/0", "\"\"\"\""},
 		{"START_REPLICATION SLOT a b 0/0", "\"b\""},
 		{"START_REPLICATION SLOT \"a 0/0", "\"\"a 0/0\""},
-		{"START_REPLICATION SLOT " NAME_63 "4 0/0", "too long"},
 		{"START_REPLICATION LOGICAL 0/0", "\"LOGICAL\""},
 		{"START_REPLICATION PHYSICAL LOGICAL 0/0", "\"LOGICAL\""},
+
+		{"CREATE_REPLICATION_SLOT", "the end"},
+		{"CREATE_REPLICATION_SLOT;", "\";\""},
+		{"CREATE_REPLICATION_SLOT s", "the end"},
+		{"CREATE_REPLICATION_SLOT 's' PHYSICAL", "\"'s'\""},
+		{"CREATE_REPLICATION_SLOT SLOT PHYSICAL", "\"SLOT\""},
+		{"CREATE_REPLICATION_SLOT s physical", "\"physical\""},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL TEMPORARY", "\"TEMPORARY\""},
+		{"CREATE_REPLICATION_SLOT s TEMPORARY TEMPORARY PHYSICAL",
+			"\"TEMPORARY\""},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL pgoutput", "\"pgoutput\""},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL reserve_wal", "\"reserve_wal\""},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL RESERVE_WAL RESERVE_WAL",
+			"conflicting or redundant options"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL EXPORT_SNAPSHOT",
+			"conflicting or redundant options"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL RESERVE_WAL TWO_PHASE",
+			"conflicting or redundant options"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (", "the end"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL ()", "\")\""},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (RESERVE_WAL", "the end"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (RESERVE_WAL,)", "\")\""},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (RESERVE_WAL) x", "\"x\""},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (RESERVE_WAL 1 1)", "\"1\""},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (RESERVE_WAL, RESERVE_WAL)",
+			"conflicting or redundant options"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (SNAPSHOT 'export')",
+			"conflicting or redundant options"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (TWO_PHASE)",
+			"conflicting or redundant options"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (FAILOVER false)",
+			"conflicting or redundant options"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (fancy)",
+			"unrecognized option: fancy"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (\"RESERVE_WAL\")",
+			"unrecognized option: RESERVE_WAL"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (WAIT)",
+			"unrecognized option: WAIT"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (RESERVE_WAL 2)",
+			"reserve_wal requires a Boolean value"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (RESERVE_WAL 'yes')",
+			"reserve_wal requires a Boolean value"},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (RESERVE_WAL 'x)", "\"'x)\""},
+		{"CREATE_REPLICATION_SLOT s PHYSICAL (RESERVE_WAL WAIT)", "\"WAIT\""},
+		{"DROP_REPLICATION_SLOT", "the end"},
+		{"DROP_REPLICATION_SLOT s wait", "\"wait\""},
+		{"DROP_REPLICATION_SLOT s WAIT WAIT", "\"WAIT\""},
+		{"READ_REPLICATION_SLOT", "the end"},
+		{"READ_REPLICATION_SLOT s t", "\"t\""},
+		{"ALTER_REPLICATION_SLOT (FAILOVER true)", "\"(\""},
 	};
 
 	for (size_t i = 0; i < lengthof(rows); i++)
@@ -204,6 +299,28 @@ errors(void **state UNUSED)
 			fail_msg("%s: %s", text, err.message);
 		assert_int_equal(got.tli, 77);
 		free(text);
+	}
+}
+
+/* An error of its own, as the name of a slot is no matter of the grammar. */
+static void
+long_names_of_slots(void **state UNUSED)
+{
+	static const char *const texts[] = {
+		"START_REPLICATION SLOT " NAME_63 "4 0/0",
+		"CREATE_REPLICATION_SLOT \"" NAME_63 "4\" PHYSICAL",
+		"DROP_REPLICATION_SLOT " NAME_63 "4",
+		"READ_REPLICATION_SLOT " NAME_63 "4",
+	};
+
+	for (size_t i = 0; i < lengthof(texts); i++)
+	{
+		ReplCommand got;
+		ErrInfo err;
+
+		assert_false(replcmd_parse(texts[i], &got, &err));
+		assert_string_equal(err.sqlstate, "42622");
+		assert_non_null(strstr(err.message, "is too long"));
 	}
 }
 
@@ -269,6 +386,7 @@ names_of_commands(void **state UNUSED)
 		{REPLCMD_START_PHYSICAL, "START_REPLICATION"},
 		{REPLCMD_START_LOGICAL, "START_REPLICATION"},
 		{REPLCMD_CREATE_SLOT, "CREATE_REPLICATION_SLOT"},
+		{REPLCMD_CREATE_LOGICAL, "CREATE_REPLICATION_SLOT"},
 		{REPLCMD_DROP_SLOT, "DROP_REPLICATION_SLOT"},
 		{REPLCMD_READ_SLOT, "READ_REPLICATION_SLOT"},
 		{REPLCMD_ALTER_SLOT, "ALTER_REPLICATION_SLOT"},
@@ -287,6 +405,9 @@ damage_never_reads_past_the_end(void **state UNUSED)
 	static const char *const texts[] = {
 		"START_REPLICATION SLOT \"a\"\"b\" PHYSICAL 16/B374D848 TIMELINE 3;",
 		"START_REPLICATION SLOT s LOGICAL 0/0",
+		"CREATE_REPLICATION_SLOT \"s\" TEMPORARY PHYSICAL (RESERVE_WAL 'on')",
+		"CREATE_REPLICATION_SLOT s PHYSICAL RESERVE_WAL",
+		"DROP_REPLICATION_SLOT \"s\" WAIT",
 		"TIMELINE_HISTORY 12",
 		"SHOW \"auth_delay\".milliseconds;",
 		"IDENTIFY_SYSTEM",
@@ -322,6 +443,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands),
 		cmocka_unit_test(errors),
+		cmocka_unit_test(long_names_of_slots),
 		cmocka_unit_test(messages_are_bounded),
 		cmocka_unit_test(truncated_commands),
 		cmocka_unit_test(names_of_commands),
