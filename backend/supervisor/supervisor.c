@@ -51,6 +51,7 @@
 #include "supervisor/pidfile.h"
 #include "supervisor/runstate.h"
 #include "supervisor/supervisor.h"
+#include "state/slot.h"
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/monotime.h"
@@ -222,6 +223,7 @@ static void
 set_up_directory(const Config *config)
 {
 	char *scope;
+	ErrInfo err;
 
 	if (config->state_directory[0] == '\0')
 		return;
@@ -229,6 +231,8 @@ set_up_directory(const Config *config)
 	scope = mem_asprintf("%s/scope", config->state_directory);
 	make_directory(scope);
 	free(scope);
+	if (!slots_prepare(config->state_directory, &err))
+		log_fatal_err(EXITCODE_STARTUP, &err);
 }
 
 /* The pid file, and what can be there once only: the sockets. */

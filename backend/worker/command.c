@@ -16,6 +16,7 @@
 #include "spool/spooldir.h"
 #include "util/log.h"
 #include "worker/command.h"
+#include "worker/slots.h"
 #include "worker/stream.h"
 
 #define UPSTREAM_TIMEOUT_MS 30000
@@ -36,10 +37,6 @@ static void do_show(Session *s, const ReplCommand *command);
 static void do_timeline_history(Session *s, const ReplCommand *command);
 static void do_start_physical(Session *s, const ReplCommand *command);
 
-#define NO_SLOTS_HINT                                                          \
-	"Leave primary_slot_name empty; walbouncer does not keep WAL for a "       \
-	"standby."
-
 static const CommandRow commands[REPLCMD_KIND_COUNT] = {
 	[REPLCMD_EMPTY] = {.handler = do_empty},
 	[REPLCMD_IDENTIFY_SYSTEM] = {.handler = do_identify_system},
@@ -57,25 +54,21 @@ static const CommandRow commands[REPLCMD_KIND_COUNT] = {
 			.hint = "Connect to the upstream server itself for logical "
 					"replication.",
 		},
-	[REPLCMD_CREATE_SLOT] =
+	[REPLCMD_CREATE_SLOT] = {.handler = slots_create},
+	[REPLCMD_CREATE_LOGICAL] =
 		{
-			.message = "replication slots are not supported",
-			.hint = NO_SLOTS_HINT,
+			.message = "logical replication is not supported",
+			.hint = "Connect to the upstream server itself for logical "
+					"replication.",
 		},
-	[REPLCMD_DROP_SLOT] =
-		{
-			.message = "replication slots are not supported",
-			.hint = NO_SLOTS_HINT,
-		},
-	[REPLCMD_READ_SLOT] =
-		{
-			.message = "replication slots are not supported",
-			.hint = NO_SLOTS_HINT,
-		},
+	[REPLCMD_DROP_SLOT] = {.handler = slots_drop},
+	[REPLCMD_READ_SLOT] = {.handler = slots_read},
 	[REPLCMD_ALTER_SLOT] =
 		{
-			.message = "replication slots are not supported",
-			.hint = NO_SLOTS_HINT,
+			/* what it can alter only logical slots have (slot.c, 17 and 18) */
+			.message = "cannot use ALTER_REPLICATION_SLOT with a physical "
+					   "replication slot",
+			.hint = "All slots of walbouncer are physical.",
 		},
 	[REPLCMD_BASE_BACKUP] =
 		{
@@ -232,17 +225,17 @@ do_timeline_history(Session *s, const ReplCommand *command)
 static void
 do_start_physical(Session *s, const ReplCommand *command)
 {
+	bool with_slot = command->slot[0] != '\0';
 	ErrInfo err;
 
-	if (command->slot[0] == '\0')
+	if (with_slot && !slots_acquire(s, command, &err))
 	{
-		stream_run(s, command);
+		session_error(s, &err);
 		return;
 	}
-	errinfo_set(&err, SQLSTATE_FEATURE_NOT_SUPPORTED, "%s",
-		commands[REPLCMD_CREATE_SLOT].message);
-	errinfo_hint(&err, "%s", commands[REPLCMD_CREATE_SLOT].hint);
-	session_error(s, &err);
+	stream_run(s, command);
+	if (with_slot)
+		slots_release(s);
 }
 
 static void

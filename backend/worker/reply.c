@@ -7,6 +7,7 @@
 #include "pq/replication.h"
 #include "util/monotime.h"
 #include "worker/reply.h"
+#include "worker/slots.h"
 
 static void
 set_xmin(Session *s, uint64_t xmin, uint64_t catalog_xmin)
@@ -46,6 +47,7 @@ set_positions(Session *s, const ReplicationReply *reply)
 	status->write = reply->write;
 	status->flush = reply->flush;
 	status->apply = reply->apply;
+	slots_confirm(s);
 	board_publish(status);
 	if (advanced && reader_waits(s))
 		board_wake(BOARD_READER);

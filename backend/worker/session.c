@@ -53,15 +53,30 @@ session_error(Session *s, const ErrInfo *err)
 	message_error(client_out(&s->client), "ERROR", err);
 }
 
+void
+session_push_end(Session *s, void (*run)(void *arg), void *arg)
+{
+	if (s->end_count >= SESSION_ENDS_MAX)
+		log_fatal(EXITCODE_SESSION, "too many ends of a session");
+	s->ends[s->end_count++] = (SessionEnd){run, arg};
+}
+
+void
+session_pop_end(Session *s)
+{
+	s->end_count--;
+}
+
 /* The end of the process: what happens in between must not happen twice. */
 static NORETURN void
 end_process(Session *s, int status)
 {
-	void (*at_end)(void *) = s->at_end;
+	while (s->end_count > 0)
+	{
+		SessionEnd end = s->ends[--s->end_count];
 
-	s->at_end = NULL;
-	if (at_end != NULL)
-		at_end(s->at_end_arg);
+		end.run(end.arg);
+	}
 	exit(status);
 }
 

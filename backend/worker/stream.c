@@ -621,10 +621,9 @@ stream_run(Session *s, const ReplCommand *command)
 	/* from here on WAL is needed */
 	reply_begin(s, st.tli, st.sent);
 	session_set_state(s, st.state);
-	s->at_end = on_end;
-	s->at_end_arg = st.feed;
+	session_push_end(s, on_end, st.feed);
 	run(&st, scope != NULL);
-	s->at_end = NULL;
+	session_pop_end(s);
 	feed_finish(st.feed);
 	feed_free(st.feed);
 	reply_forget(s);

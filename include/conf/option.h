@@ -42,6 +42,7 @@ typedef struct Config
 	int64_t spool_size;     /* bytes; 0: no spool */
 	int spool_max_age_ms;   /* 0: no limit */
 	int64_t spool_min_free; /* bytes */
+	int max_replication_slots;
 	int64_t max_slot_wal_keep_size; /* bytes; -1: no limit */
 	char *wal_fetch_command;        /* "" none */
 	char *pid_file; /* "" : state_directory/walbouncer.pid, or none */

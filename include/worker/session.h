@@ -17,6 +17,14 @@
 #include "util/net.h"
 #include "worker/client.h"
 
+#define SESSION_ENDS_MAX 4
+
+typedef struct SessionEnd
+{
+	void (*run)(void *arg);
+	void *arg;
+} SessionEnd;
+
 typedef struct Session
 {
 	ChildContext *ctx;
@@ -30,8 +38,8 @@ typedef struct Session
 	Facts facts;        /* what was known of the upstream when last asked */
 	BoardStatus status; /* what our cell says */
 	/* what is to be put in order when the process ends with the session */
-	void (*at_end)(void *arg);
-	void *at_end_arg;
+	SessionEnd ends[SESSION_ENDS_MAX];
+	size_t end_count;
 } Session;
 
 /*
@@ -53,6 +61,13 @@ void session_end(Session *s) NORETURN;
 
 /* End the process because we have been told to stop. */
 void session_shutdown(Session *s) NORETURN;
+
+/*
+ * Have something put in order when the process ends with the session, the latest
+ * first; and take back the latest.
+ */
+void session_push_end(Session *s, void (*run)(void *arg), void *arg);
+void session_pop_end(Session *s);
 
 /* The state for the board and for ps. */
 void session_set_state(Session *s, CellState state);
