@@ -850,11 +850,13 @@ END
 
 # pg_receivewal in the background; it ends when its connection is lost unless
 # loop is set.  It is that of the upstream's major.  socket: over walbouncer's
-# Unix-domain socket.
+# Unix-domain socket; options: more of its own, among which --synchronous stands
+# in place of --no-sync.
 sub receive
 {
 	my ($self, $name, %params) = @_;
 	my $rule = $self->_rule($params{rule} // $name);
+	my @options = @{ $params{options} // [] };
 	my $connstr = $self->connstr($params{user} // $rule->{user} // $name,
 		$params{application_name} // $rule->{application_name});
 	my $rx = bless {
@@ -868,7 +870,8 @@ sub receive
 	append_to_file($rx->{log}, '');
 	$connstr =~ s/^host=\S+/host=$self->{socket_dir}/ if $params{socket};
 	$rx->{pid} = spawn($rx->{log}, pg_program($self->{upstream}, 'pg_receivewal'), '-d', $connstr, '-D',
-		$rx->{dir}, '--no-sync', '-v', $params{loop} ? () : '-n');
+		$rx->{dir}, '-v', $params{loop} ? () : '-n', @options,
+		grep({ $_ eq '--synchronous' } @options) ? () : '--no-sync');
 	poll_until { slurp_file($rx->{log}) =~ /starting log streaming/ || !$rx->alive };
 	return $rx;
 }

@@ -84,13 +84,12 @@ like(PgWire::sqlstate(@messages), qr/^(?:42704|0A000)$/, 'with a SQLSTATE that s
 @messages = $wire->query('TIMELINE_HISTORY 7');
 is(PgWire::sqlstate(@messages), '58P01', 'TIMELINE_HISTORY of an unknown timeline');
 
-# what is not there yet: an error, a hint, and the connection lives on
+# what is not there: an error, a hint, and the connection lives on
 foreach my $command (
-	'CREATE_REPLICATION_SLOT "s" TEMPORARY PHYSICAL ( RESERVE_WAL )',
-	'DROP_REPLICATION_SLOT "s"',
+	'CREATE_REPLICATION_SLOT "s" LOGICAL pgoutput',
+	'ALTER_REPLICATION_SLOT "s" ( FAILOVER true )',
 	"BASE_BACKUP ( LABEL 'x', PROGRESS )",
 	'START_REPLICATION SLOT "s" LOGICAL 0/0',
-	'START_REPLICATION SLOT "s" 0/1000000 TIMELINE 1',
 	'SELECT 1')
 {
 	@messages = $wire->query($command);
