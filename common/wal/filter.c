@@ -29,6 +29,12 @@
  */
 #define HOLD_MAX (512 * 1024)
 
+/*
+ * The rest of a record that is longer than this is not that of a segment switch, whose
+ * first 8 bytes at least stand on the page before.
+ */
+#define SWITCH_TAIL_MAX (WAL_RECORD_HEADER_SIZE - 8)
+
 typedef enum Fate
 {
 	FATE_UNDECIDED,
@@ -39,7 +45,7 @@ typedef enum Fate
 
 struct WalFilter
 {
-	WalScope *scope;
+	WalScope *scope;      /* NULL: nothing is withheld */
 	WalScope *next_scope; /* takes over at the next record; NULL if none */
 	Scanner scanner;
 	Lsn want; /* bytes before it are not for sending */
@@ -57,6 +63,8 @@ struct WalFilter
 	Lsn told; /* the last segment that somebody has been told of */
 	FilterTrace trace;
 	void *trace_arg;
+	FilterFront front_hook;
+	void *front_arg;
 
 	WalBuf buf;
 
@@ -140,6 +148,13 @@ filter_on_record(WalFilter *f, FilterTrace trace, void *arg)
 {
 	f->trace = trace;
 	f->trace_arg = arg;
+}
+
+void
+filter_on_front(WalFilter *f, FilterFront front, void *arg)
+{
+	f->front_hook = front;
+	f->front_arg = arg;
 }
 
 Tally *
@@ -321,6 +336,13 @@ decide(WalFilter *f, ErrInfo *err)
 			LSN_ARGS(f->last_record));
 		return FILTER_HALT;
 	}
+	if (f->front_hook != NULL && f->record_lsn >= f->want)
+		f->front_hook(f->front_arg, f->record_lsn, &f->head);
+	if (f->scope == NULL)
+	{
+		f->fate = FATE_KEEP;
+		return FILTER_OK;
+	}
 	if (!rmgr_subjects(
 			&f->head, f->record_lsn, f->scanner.version, &f->subjects, err) ||
 		!verdict_reach(
@@ -444,7 +466,8 @@ abandon_record(WalFilter *f, ErrInfo *err)
 {
 	FilterStatus status = FILTER_OK;
 
-	if (f->fate == FATE_UNDECIDED && f->front_len > WAL_RECORD_HEADER_SIZE)
+	if (f->scope != NULL && f->fate == FATE_UNDECIDED &&
+		f->front_len > WAL_RECORD_HEADER_SIZE)
 		status = blank_record(f, err);
 	f->fate = FATE_UNDECIDED;
 	f->front_len = 0;
@@ -497,6 +520,13 @@ push_tail(WalFilter *f, uint8_t *data, const ScanPiece *piece)
 	size_t prefix_len;
 	size_t offset;
 
+	if (f->scope == NULL)
+	{
+		/* As it is.  Behind a long one there is a record for certain. */
+		if (left + piece->len > SWITCH_TAIL_MAX)
+			f->trusted = true;
+		return FILTER_OK;
+	}
 	/* Nobody knows what this is: it may be looked past, never sent. */
 	if (!f->resuming)
 		return piece->lsn + piece->len > f->want ? FILTER_LOOKBACK : FILTER_OK;
@@ -578,7 +608,8 @@ update_ready(WalFilter *f)
 			(size_t) (Max(f->record_lsn, f->buf.base_lsn) - f->buf.base_lsn);
 	else
 		f->buf.ready = f->buf.scanned;
-	if ((s->record_have > 0 || f->resuming) && f->buf.ready == f->buf.scanned)
+	if ((s->record_have > 0 || s->tail_left > 0 || f->resuming) &&
+		f->buf.ready == f->buf.scanned)
 	{
 		/* In the middle of a long one: to the end of a page. */
 		Lsn page =
@@ -624,8 +655,8 @@ step(WalFilter *f, ErrInfo *err)
 				/* Too late to look back: the rest of the record may have left. */
 				errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
 					"WAL at " LSN_FORMAT
-					" does not go on behind the record at " LSN_FORMAT,
-					LSN_ARGS(f->scanner.lsn), LSN_ARGS(f->resumed.record));
+					" does not go on behind the record before it",
+					LSN_ARGS(f->scanner.lsn));
 				status = FILTER_HALT;
 			}
 			break;

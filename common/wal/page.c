@@ -70,10 +70,10 @@ page_header_decode(const uint8_t *bytes, Lsn lsn, const WalGeometry *geometry,
 
 		version_format_majors(majors, sizeof(majors));
 		errinfo_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-			"cannot filter WAL with page magic %04X at " LSN_FORMAT, magic,
+			"cannot read WAL with page magic %04X at " LSN_FORMAT, magic,
 			LSN_ARGS(lsn));
 		return errinfo_detail(err,
-			"This version of walbouncer can filter the WAL of PostgreSQL %s.",
+			"This version of walbouncer can read the WAL of PostgreSQL %s.",
 			majors);
 	}
 	is_long = (info & version->long_header) != 0;

@@ -61,7 +61,12 @@ typedef struct FilterStats
 	Lsn mixed_lsn;          /* the last of them */
 } FilterStats;
 
-/* scope becomes the filter's. */
+/*
+ * scope becomes the filter's.  NULL: nothing is withheld, and the WAL is only looked
+ * at.  Such a filter keeps the rest of a record that began before the scan did, and
+ * asks to start earlier only where it cannot tell where the next one begins; it is
+ * never given another scope.
+ */
 WalFilter *filter_new(const WalGeometry *geometry, WalScope *scope);
 void filter_free(WalFilter *filter);
 
@@ -100,12 +105,19 @@ typedef void (*FilterTrace)(void *arg, Lsn lsn, const RecordHead *head,
 void filter_on_record(WalFilter *filter, FilterTrace trace, void *arg);
 
 /*
+ * Told of each record that begins at or behind want, before any byte of it is ready:
+ * by its front.  May be NULL.
+ */
+typedef void (*FilterFront)(void *arg, Lsn lsn, const RecordHead *head);
+void filter_on_front(WalFilter *filter, FilterFront front, void *arg);
+
+/*
  * Use another scope, which becomes the filter's, from the next record on that
  * begins at or behind the want of filter_start.
  */
 void filter_set_scope(WalFilter *filter, WalScope *scope);
 
-/* The scope that has been set last, whether it is in use yet or not. */
+/* The scope that has been set last, whether it is in use yet or not; or NULL. */
 const WalScope *filter_scope(const WalFilter *filter);
 
 /* Where the next bytes go: at least n bytes of room.  *lsn is theirs. */

@@ -27,6 +27,7 @@
 #	              created   OID, kind, name, LSN of the INSERT into its catalog, and
 #	                        where the row stands in it: data, or image-METHOD for a
 #	                        page image that is compressed so (off: that is not)
+#	commits       LSN and commit time (UTC) of each record that commits
 #
 # The marker is a text that is written to excluded databases and tablespaces only.
 set -eu -o pipefail
@@ -351,7 +352,7 @@ segment_name()
 }
 FIRST=$(segment_name "$START")
 LAST=$(segment_name "$LAST")
-pg_waldump "$FIRST" "$LAST" >"$WORK/dump" 2>/dev/null || [ -s "$WORK/dump" ]
+TZ=UTC pg_waldump "$FIRST" "$LAST" >"$WORK/dump" 2>/dev/null || [ -s "$WORK/dump" ]
 
 # Where each row of the catalogs is.
 while read -r kind name from to; do
@@ -444,11 +445,17 @@ fi
 	cat "$WORK/filenodes" "$WORK/created"
 } >"$WORK/facts"
 
+awk '/rmgr: Transaction/ && / desc: COMMIT/ && match($0, /[0-9]+-[0-9]+-[0-9]+ [0-9:.]+ UTC/) {
+	time = substr($0, RSTART, RLENGTH - 4)
+	match($0, /lsn: [0-9A-F\/]+/)
+	print substr($0, RSTART + 5, RLENGTH - 5), time
+}' "$WORK/dump" >"$WORK/commits"
+
 for seg in $(ls | grep '^[0-9A-F]\{24\}$' | sort); do
 	[[ $seg < $FIRST || $seg > $LAST ]] || cat "$seg"
 done >"$WORK/wal"
 gzip -9nc "$WORK/wal" >"$OUT/wal.gz"
 gzip -9nc "$WORK/records" >"$OUT/records.gz"
-install -m 644 "$WORK/facts" "$OUT/facts"
+install -m 644 "$WORK/facts" "$WORK/commits" "$OUT"
 chmod 644 "$OUT"/*
 ls -l "$OUT"
