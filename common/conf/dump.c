@@ -144,6 +144,27 @@ put_filter(Buf *out, const Rule *rule)
 }
 
 static void
+put_times(Buf *out, const Rule *rule)
+{
+	const RuleKey *key;
+
+	for (size_t i = 0; (key = rule_key_at(i)) != NULL; i++)
+	{
+		char *text;
+		int value;
+
+		if (key->type != RULE_KEY_TIME)
+			continue;
+		memcpy(&value, (const char *) rule + key->offset, sizeof(value));
+		if (value == 0)
+			continue;
+		text = option_format_number(key->number, value);
+		put(out, "\t\t%s = \"%s\";\n", key->name, text);
+		free(text);
+	}
+}
+
+static void
 put_rule(Buf *out, const Rule *rule, bool last)
 {
 	put(out, "\t{\n\t\tname = ");
@@ -153,6 +174,7 @@ put_rule(Buf *out, const Rule *rule, bool last)
 	put(out, "\t\tauth = \"trust\";\n");
 	if (rule->allow_remote_trust)
 		put(out, "\t\tallow_remote_trust = true;\n");
+	put_times(out, rule);
 	put_filter(out, rule);
 	put(out, last ? "\t}\n" : "\t},\n");
 }

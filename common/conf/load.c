@@ -327,24 +327,48 @@ number_text(const Option *opt, const config_setting_t *s)
 	return mem_asprintf("%lld", value);
 }
 
+/* What option_set reads, malloc'd; NULL, with err, if it cannot be of that type. */
+static char *
+option_text(Loader *l, const Option *opt, const config_setting_t *s)
+{
+	if (config_setting_type(s) == CONFIG_TYPE_STRING)
+		return mem_strdup(config_setting_get_string(s));
+	if (opt->type == OPTION_STRING || opt->type == OPTION_LEVEL)
+		fail_type(l, s, opt->name, "a string");
+	else if (config_setting_type(s) == CONFIG_TYPE_INT ||
+			 config_setting_type(s) == CONFIG_TYPE_INT64)
+		return number_text(opt, s);
+	else
+		fail_type(l, s, opt->name,
+			opt->unit != NULL ? "a whole number or a string with a unit"
+							  : "a whole number");
+	return NULL;
+}
+
 static bool
 load_option(Loader *l, const Option *opt, const config_setting_t *s)
 {
-	char *text;
+	char *text = option_text(l, opt, s);
 	bool ok;
 
-	if (config_setting_type(s) == CONFIG_TYPE_STRING)
-		text = mem_strdup(config_setting_get_string(s));
-	else if (opt->type == OPTION_STRING || opt->type == OPTION_LEVEL)
-		return fail_type(l, s, opt->name, "a string");
-	else if (config_setting_type(s) == CONFIG_TYPE_INT ||
-			 config_setting_type(s) == CONFIG_TYPE_INT64)
-		text = number_text(opt, s);
-	else
-		return fail_type(l, s, opt->name,
-			opt->unit != NULL ? "a whole number or a string with a unit"
-							  : "a whole number");
+	if (text == NULL)
+		return false;
 	ok = option_set(opt, l->config, text, l->err) || locate(l, line_of(s));
+	free(text);
+	return ok;
+}
+
+/* A number in a rule. */
+static bool
+load_number(Loader *l, const RuleKey *key, void *at, const config_setting_t *s)
+{
+	char *text = option_text(l, key->number, s);
+	bool ok;
+
+	if (text == NULL)
+		return false;
+	ok = option_set_number(key->number, at, text, l->err) ||
+		 locate(l, line_of(s));
 	free(text);
 	return ok;
 }
@@ -514,6 +538,8 @@ load_rule_key(
 				return fail_type(l, s, key->name, "true or false");
 			*(bool *) at = config_setting_get_bool(s) == CONFIG_TRUE;
 			return true;
+		case RULE_KEY_TIME:
+			return load_number(l, key, at, s);
 		case RULE_KEY_LIST:
 			return load_list(l, key, rule, s);
 	}

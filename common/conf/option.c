@@ -282,6 +282,13 @@ static const char *const reserved_databases[] = {
 static const char *const reserved_tablespaces[] = {
 	"pg_default", "pg_global", NULL};
 
+static const Option send_delay = {.name = "send_delay",
+	.type = OPTION_TIME,
+	.unit = "ms",
+	.preset = "0",
+	.min = 0,
+	.max = TIME_MAX};
+
 #define LIST(member, other, reserved_names)                                    \
 	{                                                                          \
 		.name = "filter." #member, .type = RULE_KEY_LIST,                      \
@@ -303,6 +310,10 @@ static const RuleKey rule_keys[] = {
 	{.name = "allow_remote_trust",
 		.type = RULE_KEY_BOOL,
 		.offset = offsetof(Rule, allow_remote_trust)},
+	{.name = "send_delay",
+		.type = RULE_KEY_TIME,
+		.offset = offsetof(Rule, send_delay_ms),
+		.number = &send_delay},
 	LIST(include_databases, exclude_databases, NULL),
 	LIST(exclude_databases, include_databases, reserved_databases),
 	LIST(include_tablespaces, exclude_tablespaces, NULL),
@@ -368,9 +379,8 @@ unit_find(const Unit *units, const char *name)
 	return NULL;
 }
 
-/* A number in what struct Config stores, as text. */
-static char *
-number_format(const Option *opt, int64_t value)
+char *
+option_format_number(const Option *opt, int64_t value)
 {
 	const Unit *u;
 
@@ -409,9 +419,9 @@ option_format(const Option *opt, const Config *config)
 		case OPTION_LEVEL:
 			return mem_strdup(log_level_name(*(const LogLevel *) at));
 		case OPTION_BYTES:
-			return number_format(opt, *(const int64_t *) at);
+			return option_format_number(opt, *(const int64_t *) at);
 		default:
-			return number_format(opt, *(const int *) at);
+			return option_format_number(opt, *(const int *) at);
 	}
 }
 
@@ -432,8 +442,8 @@ option_format_range(const Option *opt)
 		default:
 			break;
 	}
-	min = number_format(opt, opt->min);
-	max = number_format(opt, opt->max);
+	min = option_format_number(opt, opt->min);
+	max = option_format_number(opt, opt->max);
 	range = mem_asprintf("%s .. %s", min, max);
 	free(min);
 	free(max);
@@ -459,8 +469,8 @@ fail_syntax(const Option *opt, const char *text, const char *hint, ErrInfo *err)
 static bool
 fail_range(const Option *opt, const char *text, ErrInfo *err)
 {
-	char *min = number_format(opt, opt->min);
-	char *max = number_format(opt, opt->max);
+	char *min = option_format_number(opt, opt->min);
+	char *max = option_format_number(opt, opt->max);
 
 	errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
 		"\"%s\" must be from %s to %s, not \"%s\"", opt->name, min, max, text);
@@ -511,8 +521,8 @@ parse_number(const Option *opt, const char *text, int base, const Unit *units,
 	return true;
 }
 
-static bool
-set_number(const Option *opt, void *at, const char *text, ErrInfo *err)
+bool
+option_set_number(const Option *opt, void *at, const char *text, ErrInfo *err)
 {
 	int64_t value;
 	bool ok;
@@ -578,7 +588,7 @@ option_set(const Option *opt, Config *config, const char *text, ErrInfo *err)
 					err);
 			return true;
 		default:
-			return set_number(opt, at, text, err);
+			return option_set_number(opt, at, text, err);
 	}
 }
 

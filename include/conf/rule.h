@@ -56,6 +56,7 @@ typedef struct Rule
 	size_t source_count;
 	RuleAuth auth;
 	bool allow_remote_trust; /* trust is good even for other than local peers */
+	int send_delay_ms;       /* commits wait until they are that old */
 	RuleFilter filter;
 } Rule;
 

@@ -46,6 +46,13 @@ struct Option
 MUST_CHECK bool option_set(
 	const Option *opt, Config *config, const char *text, ErrInfo *err);
 
+/* The same for a number, with the value at "at". */
+MUST_CHECK bool option_set_number(
+	const Option *opt, void *at, const char *text, ErrInfo *err);
+
+/* A number in what struct Config stores, as text that is read again.  malloc'd. */
+char *option_format_number(const Option *opt, int64_t value);
+
 /* "1MB .. 64GB"; "" for strings.  malloc'd. */
 char *option_format_range(const Option *opt);
 
@@ -56,7 +63,8 @@ typedef enum RuleKeyType
 	RULE_KEY_SOURCES, /* networks: one string, or several */
 	RULE_KEY_AUTH,
 	RULE_KEY_BOOL,
-	RULE_KEY_LIST /* RuleList */
+	RULE_KEY_TIME, /* int, milliseconds */
+	RULE_KEY_LIST  /* RuleList */
 } RuleKeyType;
 
 /* A setting inside of a rule. */
@@ -65,6 +73,8 @@ typedef struct RuleKey
 	const char *name; /* "auth", "match.user" */
 	RuleKeyType type;
 	size_t offset; /* of the value in struct Rule */
+	/* Times: unit, default and range; its offset is of no meaning. */
+	const Option *number;
 	/* Lists: the other one of the pair, and the names that must not be in it. */
 	size_t rival_offset;
 	const char *rival;
