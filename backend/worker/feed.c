@@ -23,8 +23,25 @@
 #include "state/ledger.h"
 #include "util/log.h"
 #include "util/mem.h"
+#include "util/monotime.h"
+#include "wal/delay.h"
 #include "wal/filter.h"
 #include "worker/feed.h"
+
+/*
+ * Holding back.  With a send_delay the WAL goes through a filter in any case, maybe
+ * one that withholds nothing, which tells of the commits before they can leave.  What
+ * it has ready ends before the first one that is too young, and no more is read until
+ * that has gone out: what waits is the source's to keep.
+ */
+
+/*
+ * A source that is not the ring is left when WAL is held back for longer than this:
+ * nobody would answer at its other end.
+ */
+#define LEAVE_SOURCE_MS 5000
+/* The clock may be set while we wait by it. */
+#define HOLD_WAIT_MAX_MS 10000
 
 /*
  * How much further each attempt goes back for the start of a record.  Not more, as
@@ -42,8 +59,9 @@ struct Feed
 	/* one of these holds the WAL on its way */
 	uint8_t
 		*plain; /* REPLICATION_WAL_MAX bytes; not used once there is a filter */
-	WalFilter *filter;
-	Ledger *ledger; /* of what the filter lets through */
+	WalFilter *filter; /* without a scope if commits are to wait, and no more */
+	WalFilter *former; /* until what it gave out has been sent; or NULL */
+	Ledger *ledger; /* of what the filter lets through; NULL without a scope */
 
 	size_t given;      /* of the filter's ready bytes, by the last call */
 	Lsn want;          /* the first byte that the filter is to give */
@@ -51,6 +69,11 @@ struct Feed
 	bool resuming; /* it has begun by the ledger, and may have to begin anew */
 	bool halted;   /* it does not go on: err */
 	ErrInfo err;
+
+	Delay delay;        /* the commits in what the filter has */
+	int64_t hold_until; /* the first of them may not go out yet; 0: it may */
+	int64_t left_until; /* the hold_until for which the source has been left */
+
 	uint64_t mixed_warned;
 };
 
@@ -63,6 +86,7 @@ start_scan(Feed *feed)
 	Lsn first = feed->s->facts.segment_size;
 	Lsn room = page > first ? page - first : 0;
 
+	delay_reset(&feed->delay);
 	filter_start(feed->filter, page - Min(feed->lookback, room), feed->want);
 }
 
@@ -133,6 +157,35 @@ begin_ledger(Feed *feed, Lsn lsn, ErrInfo *err)
 		rule_filter_digest(&feed->s->rule->filter), err);
 }
 
+static WalGeometry
+feed_geometry(const Feed *feed)
+{
+	const Facts *facts = &feed->s->facts;
+
+	return (WalGeometry){
+		.segment_size = facts->segment_size,
+		.block_size = facts->block_size,
+		.system_identifier = facts->system_identifier,
+	};
+}
+
+/* A filter that is to begin with the next byte; scope, or NULL, becomes its own. */
+static void
+set_filter(Feed *feed, WalScope *scope)
+{
+	WalGeometry geometry = feed_geometry(feed);
+
+	feed->former = feed->filter;
+	feed->filter = filter_new(&geometry, scope);
+	filter_on_front(feed->filter, delay_note, &feed->delay);
+	delay_reset(&feed->delay);
+	feed->want = feed->lsn;
+	feed->lookback = 0;
+	feed->given = 0;
+	feed->halted = false;
+	feed->hold_until = 0;
+}
+
 /*
  * From the next byte on, WAL goes through a filter, which begins with scope; it
  * belongs to the feed in any case.
@@ -140,21 +193,13 @@ begin_ledger(Feed *feed, Lsn lsn, ErrInfo *err)
 static bool
 begin_filter(Feed *feed, WalScope *scope, ErrInfo *err)
 {
-	const Facts *facts = &feed->s->facts;
-	WalGeometry geometry = {
-		.segment_size = facts->segment_size,
-		.block_size = facts->block_size,
-		.system_identifier = facts->system_identifier,
-	};
-
 	Straddle straddle;
 
-	feed->filter = filter_new(&geometry, scope);
+	set_filter(feed, scope);
 	filter_on_boundary(feed->filter, on_boundary, feed);
-	feed->want = feed->lsn;
 	if (!open_ledger(feed, err) || !begin_ledger(feed, feed->lsn, err))
 		return false;
-	if (feed->want % geometry.segment_size == 0 &&
+	if (feed->want % feed->s->facts.segment_size == 0 &&
 		ledger_find_straddle(feed->ledger, feed->want, feed->tli, &straddle))
 	{
 		feed->resuming = true;
@@ -200,6 +245,8 @@ void
 feed_free(Feed *feed)
 {
 	filter_free(feed->filter);
+	filter_free(feed->former);
+	delay_clear(&feed->delay);
 	if (feed->ledger != NULL)
 		ledger_close(feed->ledger);
 	source_free(feed->source);
@@ -227,14 +274,15 @@ feed_narrow(Feed *feed, WalScope *scope, ErrInfo *err)
 {
 	if (scope == NULL)
 	{
-		if (feed->filter != NULL)
+		if (feed->ledger != NULL)
 			log_msg(LOG_WARNING,
 				"rule \"%s\" withholds nothing, but this standby lacks data "
 				"already: it keeps its scope until it is rebuilt",
 				feed->s->status.rule);
 		return true;
 	}
-	if (feed->filter != NULL ? !turn_ledger(feed, err)
+	/* What commits wait in is read again: it has not been sent. */
+	if (feed->ledger != NULL ? !turn_ledger(feed, err)
 							 : !begin_filter(feed, walscope_new(), err))
 	{
 		walscope_free(scope);
@@ -266,6 +314,22 @@ warn_of_mixed(Feed *feed)
 	feed->mixed_warned = stats->mixed_records;
 }
 
+/* Leave out of len bytes at lsn, which are ready, those that have to wait. */
+static size_t
+hold_commits(Feed *feed, Lsn lsn, size_t len)
+{
+	WalGeometry geometry = feed_geometry(feed);
+	int64_t until;
+	Lsn limit = delay_limit(&feed->delay, &geometry, lsn,
+		feed->s->rule->send_delay_ms, monotime_pg_timestamp(), &until);
+
+	if (len == 0 || limit >= lsn + len)
+		return len;
+	if (limit == lsn)
+		feed->hold_until = until;
+	return (size_t) (limit - lsn);
+}
+
 /* What the filter has ready; 0 bytes if that is nothing. */
 static size_t
 take_ready(Feed *feed, const uint8_t **wal)
@@ -276,7 +340,7 @@ take_ready(Feed *feed, const uint8_t **wal)
 	*wal = filter_ready(feed->filter, &len, &lsn);
 	if (lsn < feed->want)
 		return 0; /* still looking back */
-	feed->given = Min(len, message_room(feed, lsn));
+	feed->given = hold_commits(feed, lsn, Min(len, message_room(feed, lsn)));
 	return feed->given;
 }
 
@@ -308,6 +372,18 @@ fill_filter(Feed *feed, ErrInfo *err)
 	return SOURCE_OK;
 }
 
+/* What is held back will be read on from wherever it can be had then. */
+static void
+leave_source(Feed *feed)
+{
+	if (feed->hold_until == feed->left_until || source_on_ring(feed->source) ||
+		feed_hold_ms(feed) < LEAVE_SOURCE_MS)
+		return;
+	feed->left_until = feed->hold_until;
+	source_free(feed->source);
+	feed->source = source_new(feed->s->ctx, feed->tli);
+}
+
 static SourceStatus
 next_filtered(Feed *feed, const uint8_t **wal, size_t *len, ErrInfo *err)
 {
@@ -315,9 +391,15 @@ next_filtered(Feed *feed, const uint8_t **wal, size_t *len, ErrInfo *err)
 
 	filter_consume(feed->filter, feed->given);
 	feed->given = 0;
+	feed->hold_until = 0;
 	*len = take_ready(feed, wal);
 	if (*len > 0)
 		return SOURCE_OK;
+	if (feed->hold_until != 0)
+	{
+		leave_source(feed);
+		return SOURCE_WAIT;
+	}
 	if (feed->halted)
 	{
 		*err = feed->err;
@@ -335,6 +417,13 @@ feed_next(Feed *feed, const uint8_t **wal, size_t *len, ErrInfo *err)
 	SourceStatus status;
 
 	*len = 0;
+	filter_free(feed->former);
+	feed->former = NULL;
+	if (feed->filter == NULL && feed->s->rule->send_delay_ms > 0)
+	{
+		set_filter(feed, NULL);
+		start_scan(feed);
+	}
 	if (feed->filter != NULL)
 		status = next_filtered(feed, wal, len, err);
 	else
@@ -346,4 +435,17 @@ feed_next(Feed *feed, const uint8_t **wal, size_t *len, ErrInfo *err)
 	if (status == SOURCE_OK)
 		feed->lsn += *len;
 	return status;
+}
+
+int
+feed_hold_ms(const Feed *feed)
+{
+	int64_t left_us;
+
+	if (feed->hold_until == 0)
+		return -1;
+	left_us = feed->hold_until - monotime_pg_timestamp();
+	if (left_us <= 0)
+		return 0;
+	return (int) Min(left_us / 1000 + 1, HOLD_WAIT_MAX_MS);
 }

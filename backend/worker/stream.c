@@ -82,6 +82,7 @@ refresh_rule(Stream *st, ErrInfo *err)
 	Session *s = st->s;
 	char rule[BOARD_NAME_SIZE];
 	uint64_t digest = rule_filter_digest(&s->rule->filter);
+	int delay_ms = s->rule->send_delay_ms;
 	Config *previous;
 	WalScope *scope;
 
@@ -95,6 +96,12 @@ refresh_rule(Stream *st, ErrInfo *err)
 			st->scope_pending = true;
 			st->scope_retry_ms = 0;
 		}
+		if (delay_ms != s->rule->send_delay_ms)
+			log_msg(LOG_LOG,
+				"rule \"%s\" holds commits back for %d ms from " LSN_FORMAT
+				" on, before for %d ms",
+				s->rule->name, s->rule->send_delay_ms, LSN_ARGS(st->sent),
+				delay_ms);
 	}
 	if (!st->scope_pending || monotime_ms() < st->scope_retry_ms ||
 		!facts_get(&s->facts))
@@ -139,6 +146,7 @@ pump(Stream *st, bool *progress, ErrInfo *err)
 	const uint8_t *wal;
 	size_t len;
 	SourceStatus status;
+	bool held;
 	bool live;
 
 	if (st->scope_pending || st->timeline_ended)
@@ -146,9 +154,12 @@ pump(Stream *st, bool *progress, ErrInfo *err)
 	status = feed_next(st->feed, &wal, &len, err);
 	if (status == SOURCE_OK && len > 0)
 		queue_wal(st, wal, len);
-	st->at_end = status == SOURCE_WAIT && source_on_ring(feed_source(st->feed));
-	live = source_on_ring(feed_source(st->feed)) &&
-		   (status == SOURCE_WAIT || st->state == CELL_STREAMING);
+	/* A standby that is as far as it may be has missed nothing. */
+	held = feed_hold_ms(st->feed) >= 0;
+	st->at_end = status == SOURCE_WAIT &&
+				 (held || source_on_ring(feed_source(st->feed)));
+	live = held || (source_on_ring(feed_source(st->feed)) &&
+					   (status == SOURCE_WAIT || st->state == CELL_STREAMING));
 	if (live != (st->state == CELL_STREAMING))
 	{
 		st->state = live ? CELL_STREAMING : CELL_CATCHUP;
@@ -324,7 +335,10 @@ check_drain(Stream *st)
 		st->drain_to = ring_state(st->s->ctx->ring).head;
 		st->at_end = false;
 	}
-	/* The ring may end in a record that the filter waits for the rest of. */
+	/*
+	 * The ring may end in a record that the filter waits for the rest of, and what
+	 * is held back is not for now.
+	 */
 	if (st->sent < st->drain_to && !st->at_end && !st->timeline_ended)
 		return;
 	if (confirmed >= Min(st->drain_to, st->sent))
@@ -386,7 +400,7 @@ static bool
 wants_wal(const Stream *st)
 {
 	return !client_pending(&st->s->client) && !st->scope_pending &&
-		   !st->timeline_ended;
+		   !st->timeline_ended && feed_hold_ms(st->feed) < 0;
 }
 
 static int
@@ -396,6 +410,7 @@ wait_ms(const Stream *st)
 	int timeout = st->s->ctx->config->wal_sender_timeout_ms;
 	int source = source_timeout_ms(feed_source(st->feed));
 	bool pending = client_pending(&st->s->client);
+	int held = feed_hold_ms(st->feed);
 	int64_t due = INT32_MAX;
 
 	/* there is no asking while the socket is full */
@@ -405,6 +420,8 @@ wait_ms(const Stream *st)
 						 (st->pinged || pending ? timeout : timeout / 2) - now);
 	if (source >= 0 && wants_wal(st))
 		due = Min(due, source);
+	if (held >= 0 && !pending && !st->scope_pending)
+		due = Min(due, held);
 	if (st->scope_pending)
 		due = Min(due, st->scope_retry_ms - now);
 	if (st->draining)
@@ -566,9 +583,10 @@ run(Stream *st, bool filtered)
 			message_copy_both(client_out(&st->s->client));
 			log_msg(LOG_LOG,
 				"standby joined at " LSN_FORMAT " on timeline %u under rule "
-				"\"%s\"%s",
+				"\"%s\"%s%s",
 				LSN_ARGS(st->start), st->tli, st->s->rule->name,
-				filtered ? ", filtered" : "");
+				filtered ? ", filtered" : "",
+				st->s->rule->send_delay_ms > 0 ? ", delayed" : "");
 			end = stream_loop(st, &err);
 			log_msg(LOG_LOG, "stream ended at " LSN_FORMAT, LSN_ARGS(st->sent));
 			break;

@@ -18,7 +18,8 @@ typedef struct Feed Feed;
 
 /*
  * WAL of timeline tli from start on, withholding what scope says; scope becomes
- * the feed's.  NULL: nothing is withheld, and the WAL is not looked at.  Where
+ * the feed's.  NULL: nothing is withheld, and the WAL is looked at only if the rule
+ * has a send_delay, which may come and go while the feed lives.  Where
  * something is, the standby's ledger says what it was given; if that cannot be
  * written, NULL and err are returned.
  */
@@ -39,6 +40,13 @@ Source *feed_source(Feed *feed);
  */
 MUST_CHECK SourceStatus feed_next(
 	Feed *feed, const uint8_t **wal, size_t *len, ErrInfo *err);
+
+/*
+ * After SOURCE_WAIT: -1, or a commit is held back by the rule's send_delay, and no
+ * WAL is wanted from the source; how long, as of now, until it is worth asking again.
+ * May say so earlier than that is.
+ */
+int feed_hold_ms(const Feed *feed);
 
 /*
  * A new scope for a feed that goes on: never wider than what it had.  A standby
