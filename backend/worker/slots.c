@@ -30,8 +30,10 @@
 
 static struct
 {
-	Slot *used; /* by the stream; NULL: none */
-	TimeLineId tli;
+	Slot *used;     /* by the stream; NULL: none */
+	TimeLineId tli; /* of the stream */
+	/* the standby begins so early that it may confirm less than it had before */
+	bool may_go_back;
 	Slot **temporary; /* count of them; one may be used as well */
 	size_t count;
 	bool at_end; /* the session's end has been seen to */
@@ -390,21 +392,6 @@ check_system(const Session *s, ErrInfo *err)
 	return errinfo_hint(err, "Drop it and make it again.");
 }
 
-/* A standby that has been replaced by an older copy needs what it then asks for. */
-static bool
-follow_back(const Session *s, Lsn start, ErrInfo *err)
-{
-	Lsn restart_lsn = slot_info(slots.used)->restart_lsn;
-
-	if (start >= lsn_floor(restart_lsn, s->facts.segment_size))
-		return true;
-	log_msg(LOG_LOG,
-		"replication slot \"%s\" goes back from " LSN_FORMAT " to " LSN_FORMAT
-		", where its standby begins",
-		slot_info(slots.used)->name, LSN_ARGS(restart_lsn), LSN_ARGS(start));
-	return slot_set_back(slots.used, start, slots.tli, err);
-}
-
 bool
 slots_acquire(Session *s, const ReplCommand *command, ErrInfo *err)
 {
@@ -416,12 +403,36 @@ slots_acquire(Session *s, const ReplCommand *command, ErrInfo *err)
 		return false;
 	see_to_the_end(s);
 	slots.tli = command->tli != 0 ? command->tli : s->facts.tli;
-	if (!check_system(s, err) || !follow_back(s, command->start, err))
+	slots.may_go_back =
+		command->start <
+		lsn_floor(slot_info(slots.used)->restart_lsn, s->facts.segment_size);
+	if (!check_system(s, err))
 	{
 		slots_release(s);
 		return false;
 	}
 	tell_board(s);
+	return true;
+}
+
+/*
+ * A standby that has been replaced by an older copy of itself needs what it had
+ * confirmed before; the first that it confirms now says so.
+ */
+static bool
+go_back(Lsn flush, ErrInfo *err)
+{
+	const SlotInfo *info = slot_info(slots.used);
+	Lsn before = info->restart_lsn;
+
+	if (!slot_set_back(slots.used, flush, slots.tli, err))
+		return false;
+	if (info->restart_lsn < before)
+		log_msg(LOG_LOG,
+			"replication slot \"%s\" goes back from " LSN_FORMAT
+			" to " LSN_FORMAT " with its standby",
+			info->name, LSN_ARGS(before), LSN_ARGS(info->restart_lsn));
+	slots.may_go_back = false;
 	return true;
 }
 
@@ -432,6 +443,8 @@ slots_confirm(Session *s)
 
 	if (slots.used == NULL || s->status.flush == InvalidLsn)
 		return;
+	if (slots.may_go_back && !go_back(s->status.flush, &err))
+		log_err(LOG_WARNING, &err);
 	/* what is on disk then keeps more than it must */
 	if (!slot_advance(slots.used, s->status.flush, slots.tli,
 			s->facts.segment_size, &err))

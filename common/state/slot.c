@@ -463,10 +463,16 @@ slot_advance(Slot *slot, Lsn lsn, TimeLineId tli, uint32_t step, ErrInfo *err)
 bool
 slot_set_back(Slot *slot, Lsn lsn, TimeLineId tli, ErrInfo *err)
 {
-	if (lsn >= slot->info.restart_lsn)
+	SlotInfo before = slot->info;
+
+	if (lsn >= before.restart_lsn)
 		return true;
 	move_to(slot, lsn, tli);
-	return write_state(slot, err);
+	if (write_state(slot, err))
+		return true;
+	/* what is on disk must not be ahead */
+	slot->info = before;
+	return false;
 }
 
 bool

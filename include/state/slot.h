@@ -80,8 +80,8 @@ MUST_CHECK bool slot_advance(
 	Slot *slot, Lsn lsn, TimeLineId tli, uint32_t step, ErrInfo *err);
 
 /*
- * The standby begins anew at lsn, before restart_lsn: it has been replaced by an
- * older copy.  Written at once.
+ * The standby has no more than lsn, which is before restart_lsn: it has been replaced
+ * by an older copy.  Written at once; if that fails nothing changes.
  */
 MUST_CHECK bool slot_set_back(
 	Slot *slot, Lsn lsn, TimeLineId tli, ErrInfo *err);

@@ -90,6 +90,7 @@ foreach my $major (majors())
 {
 	my $primary = new_primary("primary$major", major => $major);
 	my $wb = WalBouncer->new("wb$major", upstream => $primary,
+		settings => { log_min_messages => 'debug1' },
 		rules => [ map { { name => $_, user => $_ } } qw(anybody other) ]);
 	my $reserve = $major >= 15 ? '(RESERVE_WAL)' : 'RESERVE_WAL';
 
@@ -184,8 +185,10 @@ foreach my $major (majors())
 	follows($primary, $wire, 'st', "$major: it is back");
 
 	# DROP ... WAIT
+	my $offset = $wb->log_offset;
 	$wire->send_message('Q', "DROP_REPLICATION_SLOT \"st\" WAIT\0");
-	ok(!$wire->read_message(1), "$major: DROP_REPLICATION_SLOT WAIT waits");
+	$wb->wait_for_log(qr/command: DROP_REPLICATION_SLOT "st" WAIT/, $offset, "$major: DROP ... WAIT");
+	ok(!$wire->read_message(0), "$major: it waits");
 	$standby->stop;
 	@messages = $wire->read_until('Z');
 	is(PgWire::types(@messages), 'CZ', "$major: until the standby has gone");

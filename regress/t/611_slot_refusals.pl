@@ -114,7 +114,9 @@ is(stream($first + 4000), $first + 5000, 'and does not go back');
 is(stream(0), $first + 5000, 'nor if nothing is said to be flushed');
 my $ahead = $first + (64 << 20) + 5;
 is(stream($ahead), $ahead, 'a standby may know more than we do');
-is(stream(0), $first, 'one that begins a segment or more before takes it back');
+is(stream(0), $ahead, 'one that begins a segment or more before has not confirmed anything yet');
+is(stream($first + 300), $first + 300, 'when it does, the slot goes back with it');
+is(stream($first + 200), $first + 300, 'once');
 
 # no state_directory
 $wb->stop;

@@ -693,6 +693,8 @@ a_full_disk(void **state UNUSED)
 	assert_true(slot_advance(slot, 2 * SEGMENT + 1, 1, SEGMENT, &err));
 	assert_null(slot_create(state_directory, &info, 10, &err));
 	assert_int_equal(entries(), 1);
+	assert_false(slot_set_back(slot, 10, 1, &err));
+	assert_true(slot_info(slot)->restart_lsn == 2 * SEGMENT + 1);
 	limit_file_size(RLIM_INFINITY);
 	assert_true(read_slot("a").restart_lsn == SEGMENT);
 	/* but at the end */
