@@ -62,6 +62,12 @@ journal_find(const Journal *j, ScopeKind kind, Oid oid)
 			   : NULL;
 }
 
+Lsn
+journal_since(const JournalEntry *entry, Lsn lsn)
+{
+	return entry->by_copy ? entry->since : Min(entry->since, lsn);
+}
+
 /* The entry of oid, made if there is none: in. */
 static JournalEntry *
 table_entry(JournalTable *table, Oid oid)
@@ -93,29 +99,43 @@ forget_all(Journal *j)
 
 /* ---- reading ---- */
 
+/* Of two places to be out from, the earlier one. */
+static void
+put_out(JournalEntry *entry, Lsn since, bool by_copy)
+{
+	if (entry->verdict == SCOPE_OUT)
+	{
+		since = Min(since, entry->since);
+		by_copy = by_copy && entry->by_copy;
+	}
+	entry->verdict = SCOPE_OUT;
+	entry->since = since;
+	entry->by_copy = by_copy;
+}
+
 /* A "database" or "tablespace" line: out stays out. */
 static bool
 apply_decision(Journal *j, ScopeKind kind, const char *rest)
 {
 	char verdict[8];
 	char since_text[LSN_TEXT_SIZE];
+	char reason[16] = "";
 	JournalEntry *entry;
 	char encoded[ENCODED_NAME_SIZE] = "";
 	unsigned oid;
 	Lsn since;
 
-	if (sscanf(rest, "%u %7s %17s %*s %255s", &oid, verdict, since_text,
-			encoded) < 3 ||
+	if (sscanf(rest, "%u %7s %17s %15s %255s", &oid, verdict, since_text,
+			reason, encoded) < 3 ||
 		!lsn_parse(since_text, &since))
 		return false;
 	if (strcmp(verdict, "out") != 0 && strcmp(verdict, "in") != 0)
 		return false;
 	entry = table_entry(&j->tables[kind], oid);
-	if (entry->verdict == SCOPE_IN && verdict[0] == 'o')
-	{
-		entry->verdict = SCOPE_OUT;
-		entry->since = since;
-	}
+	if (verdict[0] == 'o')
+		put_out(entry, since, strcmp(reason, JOURNAL_FILE_COPY) == 0);
+	if (encoded[0] == '\0')
+		return true;
 	return linefile_decode_name(encoded, entry->name, sizeof(entry->name));
 }
 

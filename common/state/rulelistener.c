@@ -62,9 +62,10 @@ typedef enum Outcome
 static void
 adopt(WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict verdict, Lsn since)
 {
-	ScopeVerdict mine;
+	Lsn mine;
 
-	if (walscope_get(scope, kind, oid, &mine) && mine == SCOPE_OUT)
+	if (walscope_get_since(scope, kind, oid, &mine) &&
+		(verdict == SCOPE_IN || mine <= since))
 		return;
 	if (verdict == SCOPE_OUT)
 		walscope_set_out(scope, kind, oid, since);
@@ -81,13 +82,24 @@ is_news(const Decision *d, const ScopeVerdict *known)
 	return d->overrides && *known == SCOPE_IN && d->verdict == SCOPE_OUT;
 }
 
+/* What is on record puts it out only from a copy on that comes later. */
+static bool
+comes_earlier(const Decision *d, const JournalEntry *known)
+{
+	return d->overrides && d->verdict == SCOPE_OUT &&
+		   known->verdict == SCOPE_OUT && known->by_copy &&
+		   d->override_since < known->since;
+}
+
 /* With the journal open. */
 static Outcome
 settle_with_journal(Journal *journal, uint64_t digest, WalScope *scope,
 	const Decision *d, bool decide_it, ErrInfo *err)
 {
 	const JournalEntry *known = journal_find(journal, d->kind, d->oid);
-	bool news = decide_it && is_news(d, known != NULL ? &known->verdict : NULL);
+	bool news =
+		decide_it && (is_news(d, known != NULL ? &known->verdict : NULL) ||
+						 (known != NULL && comes_earlier(d, known)));
 	Lsn since = known != NULL ? d->override_since : d->since;
 
 	/* by lists that are older than the last reload: it is to be judged again */
@@ -105,8 +117,8 @@ settle_with_journal(Journal *journal, uint64_t digest, WalScope *scope,
 		adopt(scope, d->kind, d->oid, d->verdict, since);
 	else
 		/* another standby of the rule may have been further ahead */
-		adopt(
-			scope, d->kind, d->oid, known->verdict, Min(known->since, d->lsn));
+		adopt(scope, d->kind, d->oid, known->verdict,
+			journal_since(known, d->lsn));
 	return news ? OUTCOME_DECIDED : OUTCOME_KNOWN;
 }
 
@@ -183,7 +195,7 @@ on_named(void *arg, WalScope *scope, ScopeKind kind, Oid oid, const char *name,
 		.reason = "created",
 		.name = name,
 	};
-	ScopeVerdict verdict;
+	Lsn since;
 	char how[64];
 
 	rl->named_kind = kind;
@@ -201,8 +213,7 @@ on_named(void *arg, WalScope *scope, ScopeKind kind, Oid oid, const char *name,
 			break;
 		default:
 			if (d.verdict == SCOPE_IN &&
-				walscope_get(scope, kind, oid, &verdict) &&
-				verdict == SCOPE_OUT)
+				walscope_get_since(scope, kind, oid, &since) && since <= lsn)
 				note_name_in_vain(rl, kind, oid, name, lsn);
 			break;
 	}
@@ -327,7 +338,7 @@ on_copied(
 		.overrides = true,
 		.override_since = lsn,
 		.lsn = lsn,
-		.reason = "file_copy",
+		.reason = JOURNAL_FILE_COPY,
 		.name = named ? rl->named : "",
 	};
 	ScopeVerdict before;

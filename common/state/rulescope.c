@@ -114,12 +114,13 @@ note_stays_out(const Compilation *c, const ScopeObject *object)
 	c->queue.note(c->queue.arg, LOG_WARNING, &what);
 }
 
-/* By name, and on record from now on. */
+/* By name, and on record from now on; known is what is on record so far, or NULL. */
 static void
 decide(Compilation *c, const ScopeObject *object, ScopeVerdict verdict,
-	bool on_record)
+	const JournalEntry *known)
 {
 	const RuleScopeParams *params = c->params;
+	bool on_record = known != NULL;
 	Lsn since = InvalidLsn;
 
 	if (verdict == SCOPE_IN)
@@ -128,6 +129,8 @@ decide(Compilation *c, const ScopeObject *object, ScopeVerdict verdict,
 	{
 		if (on_record || params->live)
 			since = params->since;
+		if (on_record && known->verdict == SCOPE_OUT)
+			since = Min(since, known->since);
 		walscope_set_out(c->scope, object->kind, object->oid, since);
 	}
 	journal_add(&c->journal, object->kind, object->oid, verdict, since,
@@ -136,6 +139,13 @@ decide(Compilation *c, const ScopeObject *object, ScopeVerdict verdict,
 	rulenote_decision(&c->queue, c->first ? LOG_DEBUG1 : LOG_LOG,
 		params->rule->name, object->kind, object->oid, object->name, verdict,
 		on_record ? "The lists of the rule have changed." : NULL);
+}
+
+/* In, or out only from a copy on, which a standby may not have come to. */
+static bool
+may_go_on(const JournalEntry *known)
+{
+	return known->verdict == SCOPE_IN || known->by_copy;
 }
 
 /* One object of the upstream: what is on record, or else what the lists say. */
@@ -148,14 +158,11 @@ judge(Compilation *c, const ScopeObject *object)
 		&c->params->rule->filter, object->kind, object->name, object->always);
 
 	if (known == NULL)
-		decide(c, object, by_name, false);
-	else if (known->verdict == SCOPE_OUT)
-	{
-		if (by_name == SCOPE_IN)
-			note_stays_out(c, object);
-	}
-	else if (by_name == SCOPE_OUT && c->lists_changed)
-		decide(c, object, by_name, true);
+		decide(c, object, by_name, NULL);
+	else if (known->verdict == SCOPE_OUT && by_name == SCOPE_IN)
+		note_stays_out(c, object);
+	else if (by_name == SCOPE_OUT && c->lists_changed && may_go_on(known))
+		decide(c, object, by_name, known);
 }
 
 static bool
@@ -212,9 +219,19 @@ upstream_shows(const ScopeObjects *objects, ScopeKind kind, Oid oid)
 	return false;
 }
 
+/* By the name on record.  Without one, what is in stays in, and what is out, out. */
+static bool
+name_lets_in(const Compilation *c, ScopeKind kind, const JournalEntry *entry)
+{
+	if (entry->name[0] == '\0')
+		return entry->verdict == SCOPE_IN;
+	return rulelist_verdict(
+			   &c->params->rule->filter, kind, entry->name, false) == SCOPE_IN;
+}
+
 /*
- * What is on record as in, and the upstream does not show: it may be in the middle
- * of being made, and is judged by the name on record.
+ * What may go on, and the upstream does not show: it may be in the middle of being
+ * made, or have been dropped, and is judged by the name on record.
  */
 static void
 judge_unseen(Compilation *c)
@@ -228,11 +245,31 @@ judge_unseen(Compilation *c)
 			const JournalEntry *entry = &table->entries[i];
 			ScopeObject object = {.kind = (ScopeKind) kind, .oid = entry->oid};
 
-			if (entry->verdict == SCOPE_OUT || entry->name[0] == '\0' ||
-				upstream_shows(c->params->objects, object.kind, object.oid))
-				continue;
-			snprintf(object.name, sizeof(object.name), "%s", entry->name);
-			judge(c, &object);
+			if (may_go_on(entry) && !name_lets_in(c, object.kind, entry) &&
+				!upstream_shows(c->params->objects, object.kind, object.oid))
+			{
+				snprintf(object.name, sizeof(object.name), "%s", entry->name);
+				decide(c, &object, SCOPE_OUT, entry);
+			}
+		}
+	}
+}
+
+/* What is on record as out, for the standby that this is about. */
+static void
+apply_sinces(Compilation *c)
+{
+	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
+	{
+		const JournalTable *table = &c->journal.tables[kind];
+
+		for (size_t i = 0; i < table->count; i++)
+		{
+			const JournalEntry *entry = &table->entries[i];
+
+			if (entry->verdict == SCOPE_OUT)
+				walscope_set_out(c->scope, (ScopeKind) kind, entry->oid,
+					journal_since(entry, c->params->since));
 		}
 	}
 }
@@ -249,6 +286,8 @@ compile_with_journal(Compilation *c, ErrInfo *err)
 	c->lists_changed = c->first || c->journal.digest != digest;
 	if (c->lists_changed)
 		journal_add_digest(&c->journal, digest);
+	if (!params->read_only)
+		apply_sinces(c);
 	for (size_t i = 0; i < params->objects->count; i++)
 		judge(c, &params->objects->items[i]);
 	if (c->lists_changed)
@@ -283,9 +322,6 @@ compile(Compilation *c, ErrInfo *err)
 	if (params->hooks.note != NULL)
 		c->queue = (RuleScopeHooks){.note = queue_note, .arg = c};
 	ok = compile_with_journal(c, err);
-	/* who is further behind than the first one to know has not had the rest */
-	if (!params->read_only)
-		walscope_cap(c->scope, params->since);
 	journal_close(&c->journal);
 	pass_notes_on(c, ok);
 	return ok;

@@ -169,19 +169,6 @@ walscope_set_out(WalScope *scope, ScopeKind kind, Oid oid, Lsn since)
 	table_set(&scope->tables[kind], oid, SCOPE_OUT, since);
 }
 
-void
-walscope_cap(WalScope *scope, Lsn lsn)
-{
-	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
-	{
-		ScopeTable *table = &scope->tables[kind];
-
-		for (size_t i = 0; i < table->count; i++)
-			table->entries[i].since = Min(table->entries[i].since, lsn);
-		table->last.oid = InvalidOid;
-	}
-}
-
 bool
 walscope_get(
 	const WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict *verdict)

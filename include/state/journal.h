@@ -15,13 +15,16 @@
  *		rescope TIME								the standbys were rebuilt
  *
  * SINCE is the LSN from which on records are withheld; what began before it had
- * been sent already.  NAME has %XX for what is not a letter, digit, '_', '.' or '-',
- * and is empty if it is not known.  REASON is for people: "name" (as the upstream
- * knows it), "created" (the name in the WAL that makes it), "narrowed" (the lists have
- * changed), "unfiltered" (the rule has no list for its kind), "unknown" (nobody can
- * name it) or "file_copy" (made from files that are not in the WAL).  Later lines win,
- * but for one thing: what is out stays out.  With "rescope" all decisions above it
- * are forgotten, and the rule's digest; the files of catalogs are not.
+ * been sent already, to the standby that was the first to notice.  With "file_copy"
+ * it is where the copy is in the WAL, and the same for every standby.  NAME has %XX
+ * for what is not a letter, digit, '_', '.' or '-', and is empty if it is not known.
+ * REASON is "name" (as the upstream knows it), "created" (the name in the WAL that
+ * makes it), "narrowed" (the lists have changed), "unfiltered" (the rule has no list
+ * for its kind), "unknown" (nobody can name it) or "file_copy" (made from files that
+ * are not in the WAL); but for the last one it is for people.  Later lines win, but
+ * for one thing: what is out stays out, and from the earliest SINCE on.  With
+ * "rescope" all decisions above it are forgotten, and the rule's digest; the files of
+ * catalogs are not.
  *
  * All workers of a rule share the file; a lock on it covers reading and
  * appending.  A line that was not written to its end is cut off; damage anywhere
@@ -43,8 +46,9 @@ typedef struct JournalEntry
 {
 	Oid oid;
 	ScopeVerdict verdict;
-	Lsn since;                    /* SCOPE_OUT */
-	char name[CATALOG_NAME_SIZE]; /* when it was decided; "" if not known */
+	Lsn since;    /* SCOPE_OUT */
+	bool by_copy; /* since is a place in the WAL, for everybody */
+	char name[CATALOG_NAME_SIZE]; /* the last that is known; "" if none is */
 } JournalEntry;
 
 typedef struct JournalTable
@@ -84,6 +88,15 @@ MUST_CHECK bool journal_open_read(Journal *j, const char *state_directory,
 
 /* What is on record of an OID; NULL: nothing. */
 const JournalEntry *journal_find(const Journal *j, ScopeKind kind, Oid oid);
+
+/*
+ * Since when entry, which is out, is out for a standby that is at lsn: one that is
+ * further behind than the one that noticed has not had the rest.
+ */
+Lsn journal_since(const JournalEntry *entry, Lsn lsn);
+
+/* What makes a database out by_copy. */
+#define JOURNAL_FILE_COPY "file_copy"
 
 /* Lines for journal_commit to append. */
 void journal_add_digest(Journal *j, uint64_t digest);

@@ -85,9 +85,6 @@ void walscope_listen(WalScope *scope, const ScopeListener *listener);
 /* The listener that is set, arg with it, for one who will listen in front of it. */
 ScopeListener walscope_take_listener(WalScope *scope);
 
-/* Whatever is out only from behind lsn on is out from lsn on. */
-void walscope_cap(WalScope *scope, Lsn lsn);
-
 /* The verdict that is on record for an OID, the latest; false if there is none. */
 MUST_CHECK bool walscope_get(
 	const WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict *verdict);

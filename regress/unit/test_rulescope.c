@@ -986,6 +986,123 @@ decision_by_old_lists_is_judged_again(void **state UNUSED)
 	walscope_free(scope);
 }
 
+/* At the start of a stream at lsn. */
+static WalScope *
+compile_at(Lists lists, Lsn lsn)
+{
+	Rule rule = make_rule(lists);
+	RuleScopeParams params = params_of(&rule);
+	WalScope *scope;
+	ErrInfo err;
+
+	params.since = lsn;
+	if (!rulescope_compile(&params, &scope, &err))
+		fail_msg("%s", err.message);
+	rule_clear(&rule);
+	return scope;
+}
+
+#define FAR_BEHIND 0x1000000
+
+static void
+copy_database(WalScope *scope, Oid oid, Lsn lsn)
+{
+	ErrInfo err;
+
+	if (!walscope_copied(scope, oid, SECRET, lsn, &err))
+		fail_msg("%s", err.message);
+}
+
+static void
+assert_out_from(WalScope *scope, Oid database, Lsn lsn)
+{
+	assert_true(is_in_at(scope, SCOPE_DATABASE, database, lsn - 1));
+	assert_false(is_in_at(scope, SCOPE_DATABASE, database, lsn));
+}
+
+/* Where a copy is in the WAL, it is for everybody: up to there all have the files. */
+static void
+copy_is_at_the_same_place_for_all(void **state UNUSED)
+{
+	Lists lists = {.exclude = "secret"};
+	WalScope *ahead = compile(lists, START);
+	WalScope *behind = compile_at(lists, FAR_BEHIND);
+	ErrInfo err;
+
+	copy_database(ahead, APP, LSN);
+	name_database(ahead, LATER, "later");
+	copy_database(ahead, LATER, LSN + 8);
+	/* one that streams meanwhile comes to what is on record by now */
+	assert_true(walscope_named(
+		behind, SCOPE_DATABASE, LATER, "later", FAR_BEHIND + 8, &err));
+	assert_out_from(behind, LATER, LSN + 8);
+	walscope_free(behind);
+	/* one that comes back */
+	behind = compile_at(lists, FAR_BEHIND);
+	assert_out_from(behind, APP, LSN);
+	assert_out_from(behind, LATER, LSN + 8);
+	walscope_free(behind);
+	walscope_free(ahead);
+	/* and one that is told to reload */
+	behind = compile(lists, LIVE);
+	assert_out_from(behind, APP, LSN);
+	walscope_free(behind);
+}
+
+/* Lists that put it out as well hold from where each standby is. */
+static void
+copied_and_narrowed_is_out_from_the_narrowing(void **state UNUSED)
+{
+	Lists lists = {.exclude_spc = "spc"};
+	Lists narrow = {.exclude = "app later", .exclude_spc = "spc"};
+	WalScope *scope = compile(lists, START);
+
+	copy_database(scope, POSTGRES, LSN);
+	copy_database(scope, APP, LSN);
+	/* these two are not to be seen: one has a name on record, one has none */
+	name_database(scope, LATER, "later");
+	copy_database(scope, LATER, LSN);
+	assert_true(is_in(scope, LATER + 1));
+	copy_database(scope, LATER + 1, LSN);
+	walscope_free(scope);
+	walscope_free(compile_at(narrow, LSN + 0x1000000));
+	scope = compile_at(narrow, FAR_BEHIND);
+	assert_out_from(scope, POSTGRES, LSN);
+	assert_false(is_in_at(scope, SCOPE_DATABASE, APP, FAR_BEHIND));
+	assert_false(is_in_at(scope, SCOPE_DATABASE, LATER, FAR_BEHIND));
+	assert_false(is_in_at(scope, SCOPE_DATABASE, LATER + 1, FAR_BEHIND));
+	walscope_free(scope);
+}
+
+/* One further behind meets what the one ahead has not seen. */
+static void
+what_comes_before_a_copy_puts_out_earlier(void **state UNUSED)
+{
+	Lists lists = {.exclude = "secret hidden"};
+	WalScope *ahead = compile(lists, START);
+	WalScope *behind;
+	ErrInfo err;
+
+	copy_database(ahead, APP, LSN);
+	copy_database(ahead, POSTGRES, LSN);
+	walscope_free(ahead);
+	behind = compile_at(lists, FAR_BEHIND);
+	copy_database(behind, APP, LSN - 0x100);
+	assert_out_from(behind, APP, LSN - 0x100);
+	assert_true(walscope_named(
+		behind, SCOPE_DATABASE, POSTGRES, "hidden", LSN - 0x200, &err));
+	assert_false(is_in_at(behind, SCOPE_DATABASE, POSTGRES, LSN - 0x200));
+	walscope_free(behind);
+	/* and so it stays */
+	behind = compile_at(lists, LSN - 0x80);
+	assert_false(is_in_at(behind, SCOPE_DATABASE, APP, LSN - 0x80));
+	assert_false(is_in_at(behind, SCOPE_DATABASE, POSTGRES, LSN - 0x80));
+	walscope_free(behind);
+	behind = compile_at(lists, FAR_BEHIND);
+	assert_out_from(behind, APP, LSN - 0x100);
+	walscope_free(behind);
+}
+
 int
 main(void)
 {
@@ -1023,6 +1140,9 @@ main(void)
 		TEST(created_behind_a_narrowing_is_out),
 		TEST(unseen_is_judged_when_lists_change),
 		TEST(decision_by_old_lists_is_judged_again),
+		TEST(copy_is_at_the_same_place_for_all),
+		TEST(copied_and_narrowed_is_out_from_the_narrowing),
+		TEST(what_comes_before_a_copy_puts_out_earlier),
 	};
 
 	return cmocka_run_group_tests_name("rulescope", tests, NULL, NULL);
