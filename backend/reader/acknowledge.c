@@ -51,19 +51,13 @@ static struct
 	QuorumSession *sessions;
 } acknowledge;
 
-static bool
-has_spool(const Config *config)
-{
-	return config->spool_size > 0 && config->state_directory[0] != '\0';
-}
-
 /* How far the spool is durable on the ring's timeline; 0 if it is not known. */
 static Lsn
 spooled_position(const Config *config, TimeLineId tli)
 {
 	BoardView view;
 
-	if (!has_spool(config) || !board_view(BOARD_SPOOLER, &view) ||
+	if (!config_has_spool(config) || !board_view(BOARD_SPOOLER, &view) ||
 		view.state != CELL_RUNNING || view.status.tli != tli)
 		return InvalidLsn;
 	return view.status.flush;
@@ -249,7 +243,7 @@ acknowledge_look(
 	if (config->acknowledge.kind == ACK_RECEIVED)
 	{
 		a->now.apply = InvalidLsn;
-		if (!has_spool(config))
+		if (!config_has_spool(config))
 			a->now.flush = InvalidLsn;
 	}
 	if (is_all(&a->now, state.head))

@@ -59,15 +59,12 @@ check_fetch_command(const Config *config, ErrInfo *err)
 static bool
 check_acknowledge(const Config *config, ErrInfo *err)
 {
-	const char *missing = config->state_directory[0] == '\0'
-							  ? "\"state_directory\" is not set"
-							  : "\"spool_size\" is 0";
-
-	if (!config->acknowledge.spooled ||
-		(config->state_directory[0] != '\0' && config->spool_size > 0))
+	if (!config->acknowledge.spooled || config_has_spool(config))
 		return true;
 	errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
-		"\"upstream.acknowledge\" asks for a spool, but %s", missing);
+		"\"upstream.acknowledge\" asks for a spool, but %s",
+		config->state_directory[0] == '\0' ? "\"state_directory\" is not set"
+										   : "\"spool_size\" is 0");
 	return errinfo_hint(err, "Without a spool nothing would ever be "
 							 "acknowledged to the upstream.");
 }
