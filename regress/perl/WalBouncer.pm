@@ -509,7 +509,7 @@ sub _value
 	return "\"$value\"";
 }
 
-# { name, user, application_name, source, allow_remote_trust,
+# { name, user, application_name, source, allow_remote_trust, send_delay,
 #   {include,exclude}_{databases,tablespaces} }
 sub _rule_text
 {
@@ -527,6 +527,7 @@ sub _rule_text
 		$filter .= "$key = " . _list($rule->{$key}) . '; ' if $rule->{$key};
 	}
 	$text .= "allow_remote_trust = true; " if $rule->{allow_remote_trust};
+	$text .= "send_delay = \"$rule->{send_delay}\"; " if $rule->{send_delay};
 	$text .= "match = { $match}; " if $match;
 	$text .= "filter = { $filter}; " if $filter;
 	return "$text}";
