@@ -8,7 +8,7 @@ use WalBouncer;
 
 my $primary = new_primary('primary');
 my $wb = WalBouncer->new('wb', upstream => $primary,
-	settings => { ring_size => '1MB' });
+	settings => { ring_size => '1MB', spool_size => 0 });
 $wb->start_streaming;
 my $standby = $wb->add_standby('standby');
 ok(wait_for_replay($primary, $standby), 'the standby streams');

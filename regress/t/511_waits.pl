@@ -24,7 +24,7 @@ sub rules
 }
 
 my $wb = WalBouncer->new('wb', upstream => $primary, rules => rules(),
-	settings => { ring_size => '1MB', wal_sender_timeout => '4s', wal_receiver_timeout => '4s' });
+	settings => { ring_size => '1MB', spool_size => 0, wal_sender_timeout => '4s', wal_receiver_timeout => '4s' });
 $wb->start_streaming;
 
 # how often a process has been given the CPU, and its CPU time in seconds

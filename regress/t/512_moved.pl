@@ -9,7 +9,7 @@ use Time::HiRes qw(sleep time);
 use WalBouncer;
 
 my $old = new_primary('old', initdb => ['--wal-segsize=1']);
-my $wb = WalBouncer->new('wb', upstream => $old, settings => { ring_size => '1MB' });
+my $wb = WalBouncer->new('wb', upstream => $old, settings => { ring_size => '1MB', spool_size => 0 });
 rmtree($old->backup_dir . '/heir');
 $old->backup('heir');
 my $new = WalBouncer::_new_node('new');
