@@ -40,7 +40,7 @@ foreach my $i (1 .. $mb / 16)
 		"SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint FROM pg_replication_slots WHERE slot_name = 'walbouncer'");
 	$kept = $now if $now > $kept;
 }
-printf "# the slot kept at most %.1f MB\n", $kept / (1 << 20);
+diag(sprintf "the slot kept at most %.1f MB of %d MB", $kept / (1 << 20), $mb);
 cmp_ok($kept, '<=', 64 << 20, 'the slot on the primary kept no more than 64 MB');
 ok( WalBouncer::poll_until {
 		$primary->safe_psql('postgres', 'CHECKPOINT');

@@ -113,7 +113,7 @@ sub fail_over_often
 		push @gaps, sprintf '%s %.2f (%.2f of them until the promotion was over)', $way, time() - $began, $promoted - $began;
 		$primary = $heir;
 	}
-	print "# PostgreSQL $major, seconds from the kill to a new row on every standby: $_\n" foreach @gaps;
+	diag("PostgreSQL $major, seconds from the kill to a new row on every standby: $_") foreach @gaps;
 
 	my $all = join "\n", sort @acknowledged;
 	foreach my $standby (@standbys)
