@@ -905,6 +905,11 @@ END
 		kill('KILL', $pid) if waitpid($pid, WNOHANG) == 0;
 		waitpid($pid, 0);
 	}
+	# as the servers' directories go; the logs are elsewhere
+	if ($status == 0 && PostgreSQL::Test::Utils::all_tests_passing() && !defined $ENV{PG_TEST_NOCLEAN})
+	{
+		rmtree($_->{dir}) foreach @all;
+	}
 	$? = $status;
 }
 
