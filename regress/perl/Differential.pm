@@ -268,7 +268,9 @@ sub _journal
 	return \%known;
 }
 
-# in, out, or undef while it depends on what came first.
+# in, out, or undef while it depends on what came first.  What is in by its name of
+# today is out when somebody comes by its creation under another one; that is certain
+# to be behind us only in the end.
 sub _verdict
 {
 	my ($self, $object, $rule, $kind) = @_;
@@ -276,7 +278,7 @@ sub _verdict
 	if ($object->{verdict}{$rule} eq 'either')
 	{
 		my $known = $self->_journal($rule)->{$kind}{ $object->{oid} };
-		return undef unless $known;
+		return undef if !$known || $known eq 'in' && !$self->{arrived};
 		$self->_note("$kind $object->{name} is $known under $rule");
 		$object->{verdict}{$rule} = $known;
 	}
@@ -287,6 +289,18 @@ sub _settled
 {
 	my ($self, $db) = @_;
 	return !grep { !defined $self->_verdict($db, $_->{name}, 'database') } @rules;
+}
+
+# The same of tablespaces, by name: may files be copied from or to them?
+sub _settled_spcs
+{
+	my ($self, @names) = @_;
+
+	foreach my $spc (map { $self->{spcs}{$_} // () } @names)
+	{
+		return 0 if grep { !defined $self->_verdict($spc, $_->{name}, 'tablespace') } @rules;
+	}
+	return 1;
 }
 
 # Before an object gets another name: has each rule met it under the old one?
@@ -378,6 +392,9 @@ sub _before_crash
 	$standby->{wb_safe} = lsn_number($flushed);
 	return 1;
 }
+
+# Ahead of what copies files: it must not fail behind the copy, which is in the WAL.
+my $whole = 'SET statement_timeout = 0; ';
 
 # The marker of a database's schema.
 sub _marker
@@ -476,12 +493,13 @@ sub op_create_database
 	{
 		$self->_quiesce($template);
 		@from = $self->_directories($template);
+		return unless $self->_settled_spcs($template->{spc}, @from, $spc // ());
 		$sql .= " TEMPLATE $template->{name}";
 	}
 	$sql .= " TABLESPACE $spc" if $spc;
 	$sql .= ' STRATEGY ' . ($copy ? 'file_copy' : 'wal_log') if $self->{major} >= 15;
 	$sql .= ' OID ' . $self->_new_oid if $self->{major} >= 15 && $self->_rand(4) == 0;
-	my $done = defined $self->_sql('postgres', $sql);
+	my $done = defined $self->_sql('postgres', $whole . $sql);
 	$self->_copied if $copy;
 	return unless $done;
 
@@ -553,9 +571,9 @@ sub op_move_database
 	my $spc = $self->_pick('pg_default', 'pg_default', sort keys %{ $self->{spcs} });
 	my $old = $db->{spc};
 
-	return if $old eq $spc;
+	return if $old eq $spc || !$self->_settled_spcs($old, $spc);
 	$self->_quiesce($db);
-	my $done = defined $self->_sql('postgres', "ALTER DATABASE $db->{name} SET TABLESPACE $spc");
+	my $done = defined $self->_sql('postgres', "${whole}ALTER DATABASE $db->{name} SET TABLESPACE $spc");
 	$self->_copied;
 	return unless $done;
 	$db->{spc} = $spc;
@@ -752,7 +770,9 @@ sub _start_job
 	my $public = $self->_marker($db, 'public');
 	my @uses = $spc ? ($spc->{name}) : ();
 	my $n = ++$self->{fresh};
-	my $sql = "SET default_tablespace = '" . ($spc ? $spc->{name} : '') . "';\n";
+	# while the catalog of tablespaces is locked, this fails, and all would go elsewhere
+	my $sql = "\\set ON_ERROR_STOP on\nSET default_tablespace = '" . ($spc ? $spc->{name} : '')
+	  . "';\n\\set ON_ERROR_STOP off\n";
 	my $file = $self->{wb}->dir . "/job_$n.sql";
 
 	return if (grep { $_->{db} eq $db->{name} } values %{ $self->{jobs} }) >= 2;
@@ -1186,6 +1206,7 @@ sub settle
 		$self->{receiver}{$name}->wait_for_segment($self->{last_file}, 60)
 		  or return $self->_fail("$name: pg_receivewal does not have $self->{last_file}");
 	}
+	$self->{arrived} = 1;
 	foreach my $rule (map { $_->{name} } @rules)
 	{
 		my $journal = $self->_journal($rule);
