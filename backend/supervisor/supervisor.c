@@ -220,10 +220,33 @@ make_directory(const char *path)
 }
 
 static void
+on_slot(void *count, const SlotInfo *info, const ErrInfo *damage)
+{
+	(void) info;
+	++*(int *) count;
+	if (damage != NULL)
+		log_err(LOG_WARNING, damage);
+}
+
+/* The slots that there are, and what the operator should know of them. */
+static void
+set_up_slots(const Config *config)
+{
+	int count = 0;
+	ErrInfo err;
+
+	if (!slots_prepare(config->state_directory, &err) ||
+		!slots_each(config->state_directory, on_slot, &count, &err))
+		log_fatal_err(EXITCODE_STARTUP, &err);
+	if (count > 0 && !config_has_spool(config))
+		log_msg(LOG_WARNING,
+			"nothing keeps WAL for replication slots: there is no spool");
+}
+
+static void
 set_up_directory(const Config *config)
 {
 	char *scope;
-	ErrInfo err;
 
 	if (config->state_directory[0] == '\0')
 		return;
@@ -231,8 +254,7 @@ set_up_directory(const Config *config)
 	scope = mem_asprintf("%s/scope", config->state_directory);
 	make_directory(scope);
 	free(scope);
-	if (!slots_prepare(config->state_directory, &err))
-		log_fatal_err(EXITCODE_STARTUP, &err);
+	set_up_slots(config);
 }
 
 /* The pid file, and what can be there once only: the sockets. */

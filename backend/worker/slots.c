@@ -20,6 +20,7 @@
 #include "process/signals.h"
 #include "shm/ring.h"
 #include "state/slot.h"
+#include "state/slotlimit.h"
 #include "util/log.h"
 #include "util/mem.h"
 #include "wal/history.h"
@@ -392,6 +393,24 @@ check_system(const Session *s, ErrInfo *err)
 	return errinfo_hint(err, "Drop it and make it again.");
 }
 
+/* What it needs may still be at hand, here or elsewhere: that is seen next. */
+static void
+note_limit(const Session *s)
+{
+	const SlotInfo *info = slot_info(slots.used);
+	Lsn head = ring_state(s->ctx->ring).head;
+
+	if (info->restart_lsn == InvalidLsn ||
+		slotlimit_covers(
+			info->restart_lsn, head, s->ctx->config->max_slot_wal_keep_size))
+		return;
+	log_msg(LOG_LOG,
+		"replication slot \"%s\" is at " LSN_FORMAT
+		" and upstream at " LSN_FORMAT
+		", more than max_slot_wal_keep_size apart",
+		info->name, LSN_ARGS(info->restart_lsn), LSN_ARGS(head));
+}
+
 bool
 slots_acquire(Session *s, const ReplCommand *command, ErrInfo *err)
 {
@@ -411,6 +430,7 @@ slots_acquire(Session *s, const ReplCommand *command, ErrInfo *err)
 		slots_release(s);
 		return false;
 	}
+	note_limit(s);
 	tell_board(s);
 	return true;
 }

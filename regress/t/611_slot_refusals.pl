@@ -139,6 +139,11 @@ done($berlin, 'DROP_REPLICATION_SLOT v');
 done($berlin, 'CREATE_REPLICATION_SLOT v PHYSICAL');
 my @warnings = $wb->log_content($offset) =~ /(nothing keeps WAL)/g;
 is(scalar @warnings, 1, 'without a spool the log says once that nothing keeps WAL');
+$offset = $wb->log_offset;
+$wb->stop;
+$wb->start_streaming;
+$wb->wait_for_log(qr/WARNING.*nothing keeps WAL/, $offset, 'and at a start');
+$berlin = session('berlin');
 
 # a damaged one can neither be used nor made anew, and harms no other
 open my $fh, '>', "$wb->{dir}/state/slots/t/state" or die $!;
@@ -147,6 +152,16 @@ close $fh;
 refused($berlin, "START_REPLICATION SLOT t $start TIMELINE 1", 'XX001', qr/is damaged/);
 refused($berlin, 'CREATE_REPLICATION_SLOT t PHYSICAL', '42710', qr/already exists/);
 is($berlin->rows('READ_REPLICATION_SLOT s') + 0, 1, 'the others are there');
+$offset = $wb->log_offset;
+$wb->stop;
+$wb->start_streaming;
+$wb->wait_for_log(qr/WARNING.*state of replication slot "t" is damaged/, $offset,
+	'a start tells of it');
+
+# by psql
+my $psql = pg_program($primary, 'psql') . " -X '" . $wb->connstr('berlin') . " replication=true' -Atc";
+is(`$psql 'DROP_REPLICATION_SLOT v'`, "DROP_REPLICATION_SLOT\n", 'psql drops one');
+is(`$psql 'CREATE_REPLICATION_SLOT v PHYSICAL RESERVE_WAL'`, "v|0/0||\n", 'and makes one');
 $wb->log_unlike(qr/PANIC/);
 
 done_testing();

@@ -106,7 +106,9 @@ is(restart_lsn($wire), $confirmed, 'but is where it was');
 
 # who comes all the same
 my $start = lsn_text($confirmed);
+my $offset = $wb->log_offset;
 @messages = $wire->query("START_REPLICATION SLOT s $start TIMELINE 1");
+$wb->wait_for_log(qr/"s" is at $start and upstream at .* more than max_slot_wal_keep_size/, $offset);
 is($messages[0][0], 'W', 'a standby that comes for it is served by the upstream');
 my ($type, $body);
 do { ($type, $body) = $wire->read_message } while (defined $type && $type eq 'd' && $body !~ /^w/);

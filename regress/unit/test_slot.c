@@ -25,6 +25,8 @@
 #define SYSID UINT64_C(7312345678901234567)
 #define SEGMENT (UINT32_C(16) << 20)
 #define KILLS 150
+#define CROWD 4
+#define CROWD_TURNS 300
 #define NAME_63                                                                \
 	"a23456789012345678901234567890123456789012345678901234567890123"
 
@@ -623,6 +625,73 @@ killed_at_any_moment(void **state UNUSED)
 	munmap((void *) confirmed, sizeof(Lsn));
 }
 
+/* Slots of a few names come and go; what happens is one of what may happen. */
+static void
+crowd(uint64_t seed)
+{
+	for (int i = 0; i < CROWD_TURNS; i++)
+	{
+		char name[2] = {(char) ('a' + random_next(&seed) % 3), '\0'};
+		SlotInfo info = sample(name);
+		Slot *slot;
+		ErrInfo err = {.sqlstate = ""};
+
+		info.temporary = random_next(&seed) % 3 == 0;
+		if (random_next(&seed) % 2 == 0)
+		{
+			slot = slot_create(state_directory, &info, 2, &err);
+			if (slot == NULL && strcmp(err.sqlstate, "42710") != 0 &&
+				strcmp(err.sqlstate, "53400") != 0)
+				fail_msg("create: %s", err.message);
+		}
+		else
+		{
+			slot = slot_open(state_directory, name, &err);
+			if (slot == NULL && strcmp(err.sqlstate, "42704") != 0 &&
+				strcmp(err.sqlstate, "55006") != 0)
+				fail_msg("open: %s", err.message);
+		}
+		if (slot == NULL)
+			continue;
+		if (strcmp(slot_info(slot)->name, name) != 0 ||
+			slot_info(slot)->active_pid != getpid() ||
+			read_slot(name).active_pid != getpid())
+			fail_msg("another slot than \"%s\"", name);
+		if (!slot_advance(slot, slot_info(slot)->restart_lsn + 1, 1, 1, &err))
+			fail_msg("advance: %s", err.message);
+		if (random_next(&seed) % 2 == 0 ? !slot_drop(slot, &err)
+										: !slot_release(slot, &err))
+			fail_msg("end: %s", err.message);
+	}
+}
+
+static void
+a_crowd(void **state UNUSED)
+{
+	pid_t pids[CROWD];
+	ErrInfo err;
+
+	for (uint64_t i = 0; i < CROWD; i++)
+	{
+		pids[i] = fork();
+		if (pids[i] == 0)
+		{
+			crowd(i + 1);
+			_exit(0);
+		}
+	}
+	for (size_t i = 0; i < CROWD; i++)
+	{
+		int status;
+
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	}
+	assert_true(entries() <= 2);
+	assert_true(slots_prepare(state_directory, &err));
+	assert_counts(entries(), 0);
+}
+
 static void
 a_damaged_state_is_an_error(void **state UNUSED)
 {
@@ -816,6 +885,7 @@ main(void)
 		WITH_DIRECTORY(what_was_half_done_is_removed),
 		WITH_DIRECTORY(what_stands_in_the_way_of_a_drop_is_removed),
 		WITH_DIRECTORY(killed_at_any_moment),
+		WITH_DIRECTORY(a_crowd),
 		WITH_DIRECTORY(a_damaged_state_is_an_error),
 		WITH_DIRECTORY(a_full_disk),
 		WITH_DIRECTORY(what_slots_need),
