@@ -4,7 +4,9 @@
  *
  * Each read asks the ring first, then the spool, and only then the connection of
  * our own, which is opened for that, and closed when one of the others has what
- * comes next.
+ * comes next.  What the upstream does not have, or cannot say while it is away,
+ * wal_fetch_command may bring; then it is asked for the next segment first, and the
+ * upstream for one that it does not have.
  *
  * Timelines.  What the upstream is on, and by which line of ancestors, is in the
  * facts; the reader publishes them before the ring goes on with a new timeline.
@@ -13,10 +15,13 @@
  */
 #include "base.h"
 
+#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shm/board.h"
 #include "shm/facts.h"
+#include "source/archive.h"
 #include "source/ownconn.h"
 #include "source/source.h"
 #include "spool/spooldir.h"
@@ -27,7 +32,8 @@ typedef enum Place
 {
 	PLACE_RING,
 	PLACE_SPOOL,
-	PLACE_OWN
+	PLACE_OWN,
+	PLACE_ARCHIVE
 } Place;
 
 struct Source
@@ -41,6 +47,7 @@ struct Source
 	uint32_t segment_size;
 
 	SpoolReader *spool; /* NULL: there is none */
+	Archive *archive;   /* NULL: nothing is known of the upstream yet */
 	OwnConn *own;
 
 	/* SOURCE_END_OF_TIMELINE, SOURCE_BEYOND_TIMELINE */
@@ -67,6 +74,16 @@ refresh_line(Source *src)
 	if (src->spool == NULL && config_has_spool(src->ctx->config))
 		src->spool = spoolreader_new(
 			src->ctx->config->state_directory, src->segment_size);
+	if (src->archive == NULL)
+	{
+		WalGeometry geometry = {
+			.segment_size = facts.segment_size,
+			.block_size = facts.block_size,
+			.system_identifier = facts.system_identifier,
+		};
+
+		src->archive = archive_new(src->ctx, &geometry);
+	}
 }
 
 Source *
@@ -87,6 +104,7 @@ source_free(Source *src)
 		return;
 	ownconn_free(src->own);
 	spoolreader_free(src->spool);
+	archive_free(src->archive);
 	free(src);
 }
 
@@ -195,6 +213,8 @@ set_place(Source *src, Place place, Lsn lsn)
 	else if (place == PLACE_SPOOL)
 		log_msg(LOG_INFO, "reading WAL from " LSN_FORMAT " from the spool",
 			LSN_ARGS(lsn));
+	if (src->place == PLACE_ARCHIVE)
+		archive_leave(src->archive);
 	src->place = place;
 	if (place != PLACE_OWN)
 		ownconn_close(src->own);
@@ -243,6 +263,51 @@ own_status(Source *src, SourceStatus status, ErrInfo *err)
 	return status;
 }
 
+/* Whether the upstream lacks it, or cannot be asked. */
+static bool
+upstream_lacks(const Source *src, SourceStatus status, const ErrInfo *err)
+{
+	if (status == SOURCE_FAILED)
+		return strcmp(err->sqlstate, SQLSTATE_UNDEFINED_FILE) == 0;
+	return status == SOURCE_WAIT && ownconn_failures(src->own) > 0;
+}
+
+/* From afar: our own connection, or what wal_fetch_command brings. */
+static SourceStatus
+read_afar(
+	Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got, ErrInfo *err)
+{
+	SourceStatus status;
+	ErrInfo why;
+
+	if (src->place == PLACE_ARCHIVE && archive_may_have(src->archive, lsn))
+	{
+		status =
+			archive_read(src->archive, &src->line, lsn, dst, cap, got, err);
+		if (status != SOURCE_FAILED || err->sqlstate[0] != '\0')
+			return status;
+	}
+	set_place(src, PLACE_OWN, lsn);
+	status =
+		ownconn_read(src->own, &src->line, src->tli, lsn, dst, cap, got, err);
+	if (!upstream_lacks(src, status, err) ||
+		!archive_may_have(src->archive, lsn))
+		return own_status(src, status, err);
+	switch (archive_read(src->archive, &src->line, lsn, dst, cap, got, &why))
+	{
+		case SOURCE_OK:
+			set_place(src, PLACE_ARCHIVE, lsn);
+			return SOURCE_OK;
+		case SOURCE_WAIT:
+			set_place(src, PLACE_ARCHIVE, lsn);
+			return SOURCE_WAIT;
+		default:
+			if (why.sqlstate[0] != '\0')
+				log_err(LOG_WARNING, &why);
+			return own_status(src, status, err);
+	}
+}
+
 SourceStatus
 source_read(
 	Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got, ErrInfo *err)
@@ -269,10 +334,7 @@ source_read(
 		set_place(src, PLACE_SPOOL, lsn);
 		return SOURCE_OK;
 	}
-	set_place(src, PLACE_OWN, lsn);
-	status =
-		ownconn_read(src->own, &src->line, src->tli, lsn, dst, cap, got, err);
-	return own_status(src, status, err);
+	return read_afar(src, lsn, dst, cap, got, err);
 }
 
 SourceStatus
@@ -310,6 +372,11 @@ source_on_ring(const Source *src)
 int
 source_fd(const Source *src, short *events)
 {
+	if (src->place == PLACE_ARCHIVE)
+	{
+		*events = POLLIN;
+		return archive_fd(src->archive);
+	}
 	return ownconn_fd(src->own, events);
 }
 

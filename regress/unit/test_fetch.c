@@ -21,7 +21,7 @@
 #include "conf/fetchcommand.h"
 #include "util/buf.h"
 #include "util/monotime.h"
-#include "worker/fetch.h"
+#include "source/fetch.h"
 #include "statedir.h"
 
 #define SEGMENT_SIZE (1 << 20)

@@ -34,7 +34,7 @@
 #include "process/title.h"
 #include "util/log.h"
 #include "util/mem.h"
-#include "worker/fetch.h"
+#include "source/fetch.h"
 
 #define FOLDER "fetch"
 #define SHELL "/bin/sh"

@@ -6,8 +6,8 @@
  * file that it makes lies in the folder "fetch" of state_directory, and only until
  * it is open.
  */
-#ifndef WORKER_FETCH_H
-#define WORKER_FETCH_H
+#ifndef SOURCE_FETCH_H
+#define SOURCE_FETCH_H
 
 #include "base.h"
 
@@ -57,4 +57,4 @@ int fetch_fd(const Fetch *f);
 /* End what runs, with all its processes, and remove what it has written. */
 void fetch_cancel(Fetch *f);
 
-#endif /* WORKER_FETCH_H */
+#endif /* SOURCE_FETCH_H */
