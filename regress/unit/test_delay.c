@@ -415,6 +415,29 @@ only_commits_wait(void **state UNUSED)
 	}
 }
 
+/* It cannot be known what commits in WAL of another version. */
+static void
+unknown_wal_is_refused(void **state UNUSED)
+{
+	Delay delay = {0};
+	Sample sample;
+	WalFilter *filter;
+	FilterRun run;
+
+	sample_read(&sample);
+	store_le32(sample.wal, 0xD11D | 0x0002 << 16); /* the magic of no release */
+	filter = new_reader(&sample, &delay);
+	run = run_filter(filter, sample.wal, sample.start, sample.len, sample.start,
+		sample.start, 8192);
+	assert_int_equal(run.status, FILTER_HALT);
+	assert_int_equal(run.len, 0);
+	assert_string_equal(run.err.sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED);
+	run_end(&run);
+	filter_free(filter);
+	delay_clear(&delay);
+	sample_free(&sample);
+}
+
 int
 main(void)
 {
@@ -429,6 +452,7 @@ main(void)
 		cmocka_unit_test(what_has_gone_out_takes_no_room),
 		cmocka_unit_test(times_may_be_nonsense),
 		cmocka_unit_test(only_commits_wait),
+		cmocka_unit_test(unknown_wal_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
