@@ -47,10 +47,11 @@ set_positions(Session *s, const ReplicationReply *reply)
 	status->write = reply->write;
 	status->flush = reply->flush;
 	status->apply = reply->apply;
-	slots_confirm(s);
 	board_publish(status);
 	if (advanced && reader_waits(s))
 		board_wake(BOARD_READER);
+	/* which may have to wait for the disk: commits do not */
+	slots_confirm(s);
 }
 
 bool

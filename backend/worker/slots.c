@@ -469,7 +469,10 @@ slots_confirm(Session *s)
 	if (!slot_advance(slots.used, s->status.flush, slots.tli,
 			s->facts.segment_size, &err))
 		log_err(LOG_WARNING, &err);
+	if (s->status.restart_lsn == slot_info(slots.used)->restart_lsn)
+		return;
 	s->status.restart_lsn = slot_info(slots.used)->restart_lsn;
+	board_publish(&s->status);
 }
 
 void

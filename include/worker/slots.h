@@ -26,7 +26,7 @@ void slots_release(Session *s);
 
 /*
  * The standby has said what it has flushed: so much for the slot of the stream, if
- * it has one.  s->status is the caller's to publish.
+ * it has one.  Waits for the disk once a segment.
  */
 void slots_confirm(Session *s);
 
