@@ -7,13 +7,18 @@
  * xlogreader.c), since a walsender ends a message with a page, or where its WAL
  * ends, which is never within a page and a record that goes on behind it.  So do
  * we: a full message ends with a page, and a shorter one where the source's or
- * the filter's WAL ends.
+ * the filter's WAL ends, or before a commit that has to wait.
  *
  * Looking back.  A standby begins at the start of a segment, maybe in the middle
  * of a record.  What becomes of the rest of it is decided where it begins, so the
  * filter is started there: page by page further back until it says that it knows.
  * But first the ledger is asked: it has on record what went over each segment's
  * start, also when the upstream no longer has what came before.
+ *
+ * Holding back.  With a send_delay the WAL goes through a filter in any case, maybe
+ * one that withholds nothing, which tells of the commits before they can leave.  What
+ * it has ready ends before the first one that is too young, and no more is read until
+ * that has gone out: what waits is the source's to keep.
  */
 #include "base.h"
 
@@ -27,13 +32,6 @@
 #include "wal/delay.h"
 #include "wal/filter.h"
 #include "worker/feed.h"
-
-/*
- * Holding back.  With a send_delay the WAL goes through a filter in any case, maybe
- * one that withholds nothing, which tells of the commits before they can leave.  What
- * it has ready ends before the first one that is too young, and no more is read until
- * that has gone out: what waits is the source's to keep.
- */
 
 /*
  * A source that is not the ring is left when WAL is held back for longer than this:
