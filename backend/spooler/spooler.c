@@ -50,8 +50,9 @@
 #define READ_SIZE ((size_t) 256 * 1024)
 /* What may be lost by a crash of the system, though the ring is not at its end. */
 #define SYNC_BYTES (UINT64_C(8) * 1024 * 1024)
-/* Between two looks at what is to be removed. */
+/* Between two looks at what is to be removed: at rest, and behind a whole segment. */
 #define RETENTION_MS 5000
+#define RETENTION_BUSY_MS 500
 /* Between two attempts while the disk refuses. */
 #define DISK_RETRY_MS 1000
 
@@ -239,6 +240,9 @@ write_some(void)
 			}
 			disk_is_well();
 			publish();
+			if (segment->written % segment->geometry.segment_size == 0)
+				spooler.retention_ms = Min(
+					spooler.retention_ms, monotime_ms() + RETENTION_BUSY_MS);
 			return true;
 		case SOURCE_WAIT:
 			break;
