@@ -1,5 +1,6 @@
 # Hot standby feedback: the oldest xmin of all standbys holds on the primary, and
-# no longer than they are there.
+# no longer than they are there; with a slot on the primary it holds while walbouncer is
+# away, and is cleared when it has come back and no standby has.
 
 use strict;
 use warnings;
@@ -59,5 +60,44 @@ xmin_becomes($new_xmin, 'when its standby leaves the other one counts');
 $new_session->quit;
 $new->stop;
 xmin_becomes(undef, 'when the last one leaves it is cleared');
+
+# a slot keeps it
+sub slot_xmin_becomes
+{
+	my ($xmin, $active, $name) = @_;
+	my $what = defined $xmin ? "= '$xmin'" : 'IS NULL';
+	ok($primary->poll_query_until('postgres',
+			"SELECT count(*) = 1 FROM pg_replication_slots WHERE xmin $what"
+			  . ($active ? ' AND active' : ' AND NOT active')), $name);
+}
+
+$wb->configure(upstream_settings => { slot => 'walbouncer' });
+my $offset = $wb->log_offset;
+$wb->reload;
+$wb->wait_for_log(qr/streaming from upstream/, $offset, 'streams with a slot');
+$_->start foreach $old, $new;
+($old_session, $old_xmin) = snapshot($old);
+use_xids();
+($new_session, $new_xmin) = snapshot($new);
+use_xids();
+slot_xmin_becomes($old_xmin, 1, 'slot: the oldest xmin of two');
+$offset = $wb->log_offset;
+kill 'KILL', $wb->reader;
+$wb->wait_for_log(qr/streaming from upstream/, $offset, 'a new reader');
+slot_xmin_becomes($old_xmin, 1, 'slot: a new reader tells the same');
+$old_session->quit;
+$old->stop;
+slot_xmin_becomes($new_xmin, 1, 'slot: the other one when that standby leaves');
+$wb->stop;
+slot_xmin_becomes($new_xmin, 0, 'slot: it holds while walbouncer is away');
+$wb->start_streaming;
+slot_xmin_becomes($new_xmin, 1, 'slot: and when it and the standby are back');
+$new_session->quit;
+$wb->stop;
+$new->stop;
+like($primary->safe_psql('postgres', 'SELECT xmin FROM pg_replication_slots'), qr/^\d+$/,
+	'slot: it holds when the standby leaves meanwhile');
+$wb->start_streaming;
+slot_xmin_becomes(undef, 1, 'slot: until walbouncer has found that none comes back');
 
 done_testing();
