@@ -63,7 +63,16 @@ spooled_position(const Config *config, TimeLineId tli)
 	return view.status.flush;
 }
 
-/* The streams whose positions count.  Returns how many. */
+static bool
+is_stream(CellState state)
+{
+	return state == CELL_CATCHUP || state == CELL_STREAMING;
+}
+
+/*
+ * All streams; those count that have caught up, on the ring's timeline, and whose
+ * standby has flushed something.  Returns how many.
+ */
 static int
 collect_sessions(TimeLineId tli)
 {
@@ -81,15 +90,17 @@ collect_sessions(TimeLineId tli)
 	{
 		BoardView *view = &acknowledge.views[count];
 
-		if (board_state(i) != CELL_STREAMING || !board_view(i, view) ||
-			view->state != CELL_STREAMING || view->status.tli != tli ||
-			view->status.flush == InvalidLsn)
+		if (!is_stream(board_state(i)) || !board_view(i, view) ||
+			!is_stream(view->state))
 			continue;
 		acknowledge.sessions[count++] = (QuorumSession){
 			.rule = view->status.rule,
 			.user = view->status.user,
 			.application_name = view->status.application_name,
 			.began_ms = view->status.stream_began_ms,
+			.counts = view->state == CELL_STREAMING &&
+					  view->status.tli == tli &&
+					  view->status.flush != InvalidLsn,
 			.at = {view->status.write, view->status.flush, view->status.apply},
 		};
 	}

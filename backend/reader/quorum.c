@@ -9,6 +9,8 @@
  * One rule is ours.  To PostgreSQL each walsender is a standby; but the session of
  * a standby that has lost its connection may live on beside its next one, until
  * wal_sender_timeout, and two sessions must never make a quorum out of one standby.
+ * Nor does the old one go on to count while the next one catches up: the standby may
+ * have been replaced by an older copy of itself.
  */
 #include "base.h"
 
@@ -40,6 +42,8 @@ compare_sessions(const void *x, const void *y)
 	if (order == 0 && a->began_ms != b->began_ms)
 		order = a->began_ms > b->began_ms ? -1 : 1;
 	/* which is which cannot be known then */
+	if (order == 0 && a->counts != b->counts)
+		order = a->counts ? 1 : -1;
 	if (order == 0 && a->at.flush != b->at.flush)
 		order = a->at.flush < b->at.flush ? -1 : 1;
 	return order;
@@ -60,18 +64,20 @@ compare_priorities(const void *x, const void *y)
 static int
 keep_standbys(const AckPolicy *policy, QuorumSession *sessions, int count)
 {
+	QuorumSession latest = {0};
 	int kept = 0;
 
 	qsort(sessions, (size_t) count, sizeof(*sessions), compare_sessions);
 	for (int i = 0; i < count; i++)
 	{
 		QuorumSession s = sessions[i];
+		bool is_latest = i == 0 || compare_identity(&latest, &s) != 0;
 
+		if (is_latest)
+			latest = s;
 		s.priority = ackpolicy_priority(policy, s.rule, s.application_name);
-		if (s.priority == 0 ||
-			(kept > 0 && compare_identity(&sessions[kept - 1], &s) == 0))
-			continue;
-		sessions[kept++] = s;
+		if (is_latest && s.counts && s.priority > 0)
+			sessions[kept++] = s;
 	}
 	return kept;
 }

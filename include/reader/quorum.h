@@ -19,16 +19,14 @@ typedef struct AckPositions
 	Lsn apply;
 } AckPositions;
 
-/*
- * A session that streams, on the timeline that counts, and what its standby has
- * said on it (flush is not 0).  The strings are borrowed.
- */
+/* A session that streams.  The strings are borrowed. */
 typedef struct QuorumSession
 {
 	const char *rule;
 	const char *user;
 	const char *application_name;
 	int64_t began_ms; /* when the stream began */
+	bool counts; /* it is where the upstream is, and the standby has said so */
 	AckPositions at;
 	int priority; /* for quorum_compute alone */
 } QuorumSession;
@@ -36,7 +34,8 @@ typedef struct QuorumSession
 /*
  * What policy (ACK_ANY or ACK_FIRST) covers, each position by itself.  Sessions
  * of the same rule, user and application_name are one standby, which is where
- * the one says that began last.  Among standbys of one priority their names decide.
+ * the one says that began last; if that one does not count, the standby does not.
+ * Among standbys of one priority their names decide.
  * The array is left in any order.
  *
  * Returns how many standbys there are that count.  With less than policy->count

@@ -36,6 +36,7 @@ session(const char *name, int64_t began_ms, Lsn write, Lsn flush, Lsn apply)
 		.user = "u",
 		.application_name = name,
 		.began_ms = began_ms,
+		.counts = true,
 		.at = {write, flush, apply},
 	};
 }
@@ -246,6 +247,18 @@ standby_counts_once(void **state UNUSED)
 	given[0].user = "u";
 	given[0].rule = "s";
 	expect(&two, given, 2, 2, 20, 20, 20);
+	/* the last one does not count: it is behind, or has said nothing yet */
+	given[0].rule = "r";
+	given[0].began_ms = 100;
+	given[1].counts = turned[1].counts = false;
+	expect(&one, given, 2, 0, 0, 0, 0);
+	expect(&one, given, 3, 1, 10, 10, 10);
+	expect(&one, turned, 3, 1, 10, 10, 10);
+	expect(&two, given, 3, 1, 0, 0, 0);
+	/* one before it that does not is nobody's business */
+	given[0].counts = false;
+	given[1].counts = true;
+	expect(&two, given, 3, 2, 10, 10, 10);
 }
 
 /* A standby may have replayed from an archive what it has not flushed. */
