@@ -16,9 +16,9 @@
  * start, also when the upstream no longer has what came before.
  *
  * Holding back.  With a send_delay the WAL goes through a filter in any case, maybe
- * one that withholds nothing, which tells of the commits before they can leave.  What
- * it has ready ends before the first one that is too young, and no more is read until
- * that has gone out: what waits is the source's to keep.
+ * one that withholds nothing, which tells of the commits before they can leave.  It
+ * pauses at the first one that is too young, and no more is read until that has gone
+ * out: what waits is the source's to keep, and is decided by the rule as it is then.
  */
 #include "base.h"
 
@@ -167,6 +167,21 @@ feed_geometry(const Feed *feed)
 	};
 }
 
+/* FilterFront: nothing is decided yet about what a commit holds back. */
+static bool
+on_front(void *arg, Lsn lsn, const RecordHead *head)
+{
+	Feed *feed = arg;
+	int delay_ms = feed->s->rule->send_delay_ms;
+	int64_t time;
+
+	if (!delay_commit_time(head, &time))
+		return true;
+	delay_note(&feed->delay, lsn, time);
+	return delay_ms == 0 ||
+		   delay_due(time, delay_ms) <= monotime_pg_timestamp();
+}
+
 /* A filter that is to begin with the next byte; scope, or NULL, becomes its own. */
 static void
 set_filter(Feed *feed, WalScope *scope)
@@ -175,7 +190,7 @@ set_filter(Feed *feed, WalScope *scope)
 
 	feed->former = feed->filter;
 	feed->filter = filter_new(&geometry, scope);
-	filter_on_front(feed->filter, delay_note, &feed->delay);
+	filter_on_front(feed->filter, on_front, feed);
 	delay_reset(&feed->delay);
 	feed->want = feed->lsn;
 	feed->lookback = 0;
@@ -312,7 +327,7 @@ warn_of_mixed(Feed *feed)
 	feed->mixed_warned = stats->mixed_records;
 }
 
-/* Leave out of len bytes at lsn, which are ready, those that have to wait. */
+/* Of len bytes at lsn, which are ready: how many do not have to wait. */
 static size_t
 hold_commits(Feed *feed, Lsn lsn, size_t len)
 {
@@ -321,11 +336,9 @@ hold_commits(Feed *feed, Lsn lsn, size_t len)
 	Lsn limit = delay_limit(&feed->delay, &geometry, lsn,
 		feed->s->rule->send_delay_ms, monotime_pg_timestamp(), &until);
 
-	if (len == 0 || limit >= lsn + len)
-		return len;
 	if (limit == lsn)
 		feed->hold_until = until;
-	return (size_t) (limit - lsn);
+	return limit < lsn + len ? (size_t) (limit - lsn) : len;
 }
 
 /* What the filter has ready; 0 bytes if that is nothing. */
@@ -347,14 +360,18 @@ static SourceStatus
 fill_filter(Feed *feed, ErrInfo *err)
 {
 	SourceStatus status;
-	size_t got;
-	Lsn lsn;
-	uint8_t *room = filter_room(feed->filter, REPLICATION_WAL_MAX, &lsn);
+	size_t got = 0;
 
-	status = source_read(
-		feed->source, lsn, room, message_room(feed, lsn), &got, err);
-	if (status != SOURCE_OK)
-		return status;
+	if (!filter_paused(feed->filter))
+	{
+		Lsn lsn;
+		uint8_t *room = filter_room(feed->filter, REPLICATION_WAL_MAX, &lsn);
+
+		status = source_read(
+			feed->source, lsn, room, message_room(feed, lsn), &got, err);
+		if (status != SOURCE_OK)
+			return status;
+	}
 	switch (filter_push(feed->filter, got, &feed->err))
 	{
 		case FILTER_OK:

@@ -51,14 +51,20 @@ delay_commit_time(const RecordHead *head, int64_t *time)
 	return true;
 }
 
-void
-delay_note(void *arg, Lsn lsn, const RecordHead *head)
+int64_t
+delay_due(int64_t time, int delay_ms)
 {
-	Delay *d = arg;
-	int64_t time;
+	int64_t due;
 
-	if (!delay_commit_time(head, &time))
-		return;
+	/* what a wrong clock has written may be at the end of time */
+	if (__builtin_add_overflow(time, (int64_t) delay_ms * US_PER_MS, &due))
+		return INT64_MAX;
+	return due;
+}
+
+void
+delay_note(Delay *d, Lsn lsn, int64_t time)
+{
 	if (d->first > 0 && d->count == d->cap)
 	{
 		d->count -= d->first;
@@ -95,10 +101,7 @@ delay_limit(Delay *d, const WalGeometry *geometry, Lsn sent, int delay_ms,
 	{
 		const DelayCommit *commit = &d->commits[i];
 
-		/* what a wrong clock has written may be at the end of time */
-		if (__builtin_add_overflow(
-				commit->time, (int64_t) delay_ms * US_PER_MS, until))
-			*until = commit->time > 0 ? INT64_MAX : INT64_MIN;
+		*until = delay_due(commit->time, delay_ms);
 		if (*until > now)
 			return Max(stop_before(geometry, commit->lsn), sent);
 	}

@@ -65,6 +65,7 @@ struct WalFilter
 	void *trace_arg;
 	FilterFront front_hook;
 	void *front_arg;
+	bool paused;
 
 	WalBuf buf;
 
@@ -123,7 +124,7 @@ filter_start(WalFilter *f, Lsn scan_from, Lsn want)
 	f->front_len = 0;
 	f->last_record = InvalidLsn;
 	f->status = FILTER_OK;
-	f->resuming = f->trusted = false;
+	f->resuming = f->trusted = f->paused = false;
 	f->told = InvalidLsn;
 	tally_reset(&f->tally);
 }
@@ -194,6 +195,12 @@ uint8_t *
 filter_room(WalFilter *f, size_t n, Lsn *lsn)
 {
 	return walbuf_room(&f->buf, n, lsn);
+}
+
+bool
+filter_paused(const WalFilter *f)
+{
+	return f->paused && f->buf.scanned < f->buf.len;
 }
 
 const uint8_t *
@@ -336,8 +343,9 @@ decide(WalFilter *f, ErrInfo *err)
 			LSN_ARGS(f->last_record));
 		return FILTER_HALT;
 	}
-	if (f->front_hook != NULL && f->record_lsn >= f->want)
-		f->front_hook(f->front_arg, f->record_lsn, &f->head);
+	if (f->front_hook != NULL && f->record_lsn >= f->want &&
+		!f->front_hook(f->front_arg, f->record_lsn, &f->head))
+		f->paused = true;
 	if (f->scope == NULL)
 	{
 		f->fate = FATE_KEEP;
@@ -673,13 +681,14 @@ FilterStatus
 filter_push(WalFilter *f, size_t n, ErrInfo *err)
 {
 	f->buf.len += n;
+	f->paused = false;
 	if (f->status != FILTER_OK)
 	{
 		/* Whatever comes behind what was not understood is not looked at. */
 		*err = f->err;
 		return f->status;
 	}
-	while (f->status == FILTER_OK && f->buf.scanned < f->buf.len)
+	while (f->status == FILTER_OK && !f->paused && f->buf.scanned < f->buf.len)
 		f->status = step(f, err);
 	if (f->status == FILTER_HALT)
 		f->err = *err;

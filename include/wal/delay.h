@@ -42,8 +42,11 @@ void delay_reset(Delay *d);
  */
 MUST_CHECK bool delay_commit_time(const RecordHead *head, int64_t *time);
 
-/* A record that begins at lsn, behind all before; d is a Delay.  A FilterFront. */
-void delay_note(void *d, Lsn lsn, const RecordHead *head);
+/* When it is delay_ms old. */
+int64_t delay_due(int64_t time, int delay_ms);
+
+/* The record of a commit begins at lsn, behind all before. */
+void delay_note(Delay *d, Lsn lsn, int64_t time);
 
 #define DELAY_NOTHING_HELD UINT64_MAX
 

@@ -106,9 +106,10 @@ void filter_on_record(WalFilter *filter, FilterTrace trace, void *arg);
 
 /*
  * Told of each record that begins at or behind want, before any byte of it is ready:
- * by its front.  May be NULL.
+ * by its front.  False: the filter pauses behind that, and decides about no record
+ * more until the next filter_push.  May be NULL.
  */
-typedef void (*FilterFront)(void *arg, Lsn lsn, const RecordHead *head);
+typedef bool (*FilterFront)(void *arg, Lsn lsn, const RecordHead *head);
 void filter_on_front(WalFilter *filter, FilterFront front, void *arg);
 
 /*
@@ -123,8 +124,11 @@ const WalScope *filter_scope(const WalFilter *filter);
 /* Where the next bytes go: at least n bytes of room.  *lsn is theirs. */
 uint8_t *filter_room(WalFilter *filter, size_t n, Lsn *lsn);
 
-/* n bytes have been put there. */
+/* n bytes have been put there; 0, to go on after a pause. */
 MUST_CHECK FilterStatus filter_push(WalFilter *filter, size_t n, ErrInfo *err);
+
+/* Whether bytes that were put there wait, after a pause. */
+bool filter_paused(const WalFilter *filter);
 
 /* What may be sent: *n bytes (maybe 0) that begin at *lsn. */
 const uint8_t *filter_ready(const WalFilter *filter, size_t *n, Lsn *lsn);

@@ -64,8 +64,11 @@ foreach my $major (majors())
 	my $primary = new_primary("primary$major", major => $major,
 		conf => "track_commit_timestamp = on\n");
 	$primary->safe_psql('postgres', 'CREATE TABLE t (t text)');
-	$primary->safe_psql('postgres', 'CREATE DATABASE secret');
-	$primary->safe_psql('secret',   'CREATE TABLE t (t text)');
+	foreach my $db (qw(secret later))
+	{
+		$primary->safe_psql('postgres', "CREATE DATABASE $db");
+		$primary->safe_psql($db,        'CREATE TABLE t (t text)');
+	}
 
 	my $wb = WalBouncer->new("wb$major", upstream => $primary, rules => rules("${short}s", "${short}s"),
 		settings => { ring_size => '1MB' });
@@ -178,6 +181,8 @@ END
 	cmp_ok(time() - $released, '<', 3000, "$major: that took no hour");
 
 	# on again, on streams that had none: from the next commit on
+	$primary->safe_psql('postgres', 'SELECT pg_switch_wal()');
+	ok(wait_for_replay($primary, $_->[1]), "$major: $_->[0]: has all") foreach @delayed;
 	$reload->('1h', 3600000, 'on again');
 	$insert->('again', 'on again');
 	$end = lsn_number($primary->lsn('flush'));
@@ -189,14 +194,18 @@ END
 		is(count_of($node, 'again'), 0, "$major: $name: the row is not there");
 	}
 
-	# a rule that comes to have a filter, for what is held back as well
-	$primary->safe_psql('secret', "INSERT INTO t VALUES ('narrowed')");
+	# a narrower filter, or one where there was none, for what is held back as well
+	$primary->safe_psql('later', "INSERT INTO t VALUES ('narrowed')");
+	# begun again, a worker reads it together with the commit that it stops at
+	$_->[1]->restart foreach @delayed;
+	ok($wb->standby_link($_->[1]), "$major: narrower: $_->[0]: comes back") foreach @delayed;
 	my $rules = rules('1h', '1h');
-	$rules->[1]{exclude_databases} = ['secret'];
+	$rules->[$_]{exclude_databases} = [ 'secret', 'later' ] foreach 1, 2;
 	$wb->configure(rules => $rules);
 	my $offset = $wb->log_offset;
 	ok($wb->reload, "$major: narrower: reloaded");
-	$wb->wait_for_log(qr/rule "plain" has changed, in force/, $offset, "$major: narrower: the worker says so");
+	$wb->wait_for_log(qr/rule "$_" has changed, in force/, $offset, "$major: narrower: $_ says so")
+	  foreach qw(plain filtered);
 	$rules->[$_]{send_delay} = '0' foreach 1, 2;
 	$wb->configure(rules => $rules);
 	ok($wb->reload, "$major: narrower: and off: reloaded");

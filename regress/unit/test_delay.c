@@ -58,6 +58,17 @@ read_commits(int major, DelayCommit commits[COMMITS_MAX])
 	return count;
 }
 
+/* FilterFront, with a Delay */
+static bool
+on_front(void *arg, Lsn lsn, const RecordHead *head)
+{
+	int64_t when;
+
+	if (delay_commit_time(head, &when))
+		delay_note(arg, lsn, when);
+	return true;
+}
+
 /* A filter that only looks, and notes the commits. */
 static WalFilter *
 new_reader(const Sample *sample, Delay *delay)
@@ -65,7 +76,7 @@ new_reader(const Sample *sample, Delay *delay)
 	WalFilter *filter = filter_new(&sample->geometry, NULL);
 
 	delay_reset(delay);
-	filter_on_front(filter, delay_note, delay);
+	filter_on_front(filter, on_front, delay);
 	return filter;
 }
 
@@ -262,17 +273,6 @@ nothing_goes_out_from_a_young_commit_on(void **state UNUSED)
 	}
 }
 
-static void
-note(Delay *delay, Lsn lsn, int64_t time)
-{
-	uint8_t main_data[8];
-	RecordHead head = {.rmid = RM_XACT, .main_data = main_data, .main_have = 8};
-
-	store_le32(main_data, (uint32_t) time);
-	store_le32(main_data + 4, (uint32_t) ((uint64_t) time >> 32));
-	delay_note(delay, lsn, &head);
-}
-
 #define LSN(n) ((Lsn) 0x3000000 + (n))
 
 static Lsn
@@ -291,9 +291,9 @@ each_commit_waits_in_turn(void **state UNUSED)
 	Delay d = {0};
 
 	assert_int_equal(limit(&d, LSN(0), 1000, 0), DELAY_NOTHING_HELD);
-	note(&d, LSN(0x100), 10 * US_PER_SECOND);
-	note(&d, LSN(0x200), 30 * US_PER_SECOND);
-	note(&d, LSN(0x300),
+	delay_note(&d, LSN(0x100), 10 * US_PER_SECOND);
+	delay_note(&d, LSN(0x200), 30 * US_PER_SECOND);
+	delay_note(&d, LSN(0x300),
 		20 * US_PER_SECOND); /* committed before, written later */
 	assert_int_equal(
 		limit(&d, LSN(0), 1000, 11 * US_PER_SECOND - 1), LSN(0x100));
@@ -310,9 +310,9 @@ the_delay_may_change_at_any_time(void **state UNUSED)
 	Delay d = {0};
 	int64_t now = 100 * US_PER_SECOND;
 
-	note(&d, LSN(0x100), 90 * US_PER_SECOND);
-	note(&d, LSN(0x200), 95 * US_PER_SECOND);
-	note(&d, LSN(0x300), 99 * US_PER_SECOND);
+	delay_note(&d, LSN(0x100), 90 * US_PER_SECOND);
+	delay_note(&d, LSN(0x200), 95 * US_PER_SECOND);
+	delay_note(&d, LSN(0x300), 99 * US_PER_SECOND);
 	assert_int_equal(limit(&d, LSN(0), 60000, now), LSN(0x100));
 	/* shorter */
 	assert_int_equal(limit(&d, LSN(0), 4000, now), LSN(0x300));
@@ -332,15 +332,15 @@ a_page_header_goes_with_its_record(void **state UNUSED)
 {
 	Delay d = {0};
 
-	note(&d, LSN(8192 + 24), 1);
+	delay_note(&d, LSN(8192 + 24), 1);
 	assert_int_equal(limit(&d, LSN(0), 1000, 1), LSN(8192));
 	/* it may have gone out with what was there before the delay */
 	assert_int_equal(limit(&d, LSN(8192 + 24), 1000, 1), LSN(8192 + 24));
 	delay_reset(&d);
-	note(&d, LSN(8192 + 32), 1); /* behind the rest of another one */
+	delay_note(&d, LSN(8192 + 32), 1); /* behind the rest of another one */
 	assert_int_equal(limit(&d, LSN(0), 1000, 1), LSN(8192 + 32));
 	delay_reset(&d);
-	note(&d, LSN((1 << 20) + 40), 1);
+	delay_note(&d, LSN((1 << 20) + 40), 1);
 	assert_int_equal(limit(&d, LSN(0), 1000, 1), LSN(1 << 20));
 	delay_clear(&d);
 }
@@ -352,7 +352,7 @@ what_has_gone_out_takes_no_room(void **state UNUSED)
 
 	for (Lsn n = 1; n < 100000; n++)
 	{
-		note(&d, LSN(n * 64), 1000);
+		delay_note(&d, LSN(n * 64), 1000);
 		if (n > 10)
 			assert_int_equal(
 				limit(&d, LSN((n - 10) * 64), 1, 1000), LSN((n - 10) * 64));
@@ -367,8 +367,8 @@ times_may_be_nonsense(void **state UNUSED)
 	Delay d = {0};
 	int64_t until;
 
-	note(&d, LSN(0x100), INT64_MIN);
-	note(&d, LSN(0x200), INT64_MAX - 5);
+	delay_note(&d, LSN(0x100), INT64_MIN);
+	delay_note(&d, LSN(0x200), INT64_MAX - 5);
 	assert_int_equal(
 		delay_limit(&d, &geometry, LSN(0), 1000, 0, &until), LSN(0x200));
 	assert_int_equal(until, INT64_MAX);
@@ -415,6 +415,64 @@ only_commits_wait(void **state UNUSED)
 	}
 }
 
+/* FilterFront, with a Delay: the filter pauses at each commit. */
+static bool
+pause_at_commit(void *arg, Lsn lsn, const RecordHead *head)
+{
+	int64_t when;
+
+	on_front(arg, lsn, head);
+	return !delay_commit_time(head, &when);
+}
+
+static void
+nothing_is_decided_behind_a_pause(void **state UNUSED)
+{
+	static DelayCommit commits[COMMITS_MAX];
+
+	for (size_t i = 0; i < lengthof(sample_majors); i++)
+	{
+		size_t count = read_commits(sample_majors[i], commits);
+		size_t seen = 0;
+		size_t sent = 0;
+		const uint8_t *ready;
+		size_t n;
+		Delay delay = {0};
+		Sample sample;
+		WalFilter *filter;
+		ErrInfo err;
+		Lsn lsn;
+
+		sample_read_major(&sample, sample_majors[i]);
+		/* one with a scope decides as it goes */
+		filter = filter_new(&sample.geometry, walscope_new());
+		filter_on_front(filter, pause_at_commit, &delay);
+		filter_start(filter, sample.start, sample.start);
+		memcpy(filter_room(filter, sample.len, &lsn), sample.wal, sample.len);
+		assert_int_equal(filter_push(filter, sample.len, &err), FILTER_OK);
+		for (; filter_paused(filter); seen++)
+		{
+			assert_int_equal(delay.count, seen + 1);
+			assert_true(filter_decided(filter) > commits[seen].lsn);
+			assert_true(filter_decided(filter) <= commits[seen].lsn + 8192);
+			assert_true(seen + 1 == count ||
+						filter_decided(filter) <= commits[seen + 1].lsn);
+			ready = filter_ready(filter, &n, &lsn);
+			assert_memory_equal(ready, sample.wal + sent, n);
+			/* all before the commit, but for the header of its page */
+			assert_true(lsn + n + 40 >= commits[seen].lsn);
+			filter_consume(filter, n);
+			sent += n;
+			assert_int_equal(filter_push(filter, 0, &err), FILTER_OK);
+		}
+		assert_int_equal(seen, count);
+		expect_commits(&delay, commits, count);
+		filter_free(filter);
+		delay_clear(&delay);
+		sample_free(&sample);
+	}
+}
+
 /* It cannot be known what commits in WAL of another version. */
 static void
 unknown_wal_is_refused(void **state UNUSED)
@@ -452,6 +510,7 @@ main(void)
 		cmocka_unit_test(what_has_gone_out_takes_no_room),
 		cmocka_unit_test(times_may_be_nonsense),
 		cmocka_unit_test(only_commits_wait),
+		cmocka_unit_test(nothing_is_decided_behind_a_pause),
 		cmocka_unit_test(unknown_wal_is_refused),
 	};
 
