@@ -89,6 +89,18 @@ do_empty(Session *s, const ReplCommand *command)
 	message_empty_query(client_out(&s->client));
 }
 
+/* How far WAL can be had; while there is no upstream, from the spool. */
+static Lsn
+wal_end(const Session *s)
+{
+	RingState ring = ring_state(s->ctx->ring);
+	BoardView spooler;
+
+	if (ring.tli == 0 && board_view(BOARD_SPOOLER, &spooler))
+		return spooler.status.sent;
+	return Max(ring.head, ring.upstream_end);
+}
+
 static void
 do_identify_system(Session *s, const ReplCommand *command)
 {
@@ -100,8 +112,7 @@ do_identify_system(Session *s, const ReplCommand *command)
 		{"xlogpos", TYPE_TEXT, -1},
 		{"dbname", TYPE_TEXT, -1},
 	};
-	RingState ring = ring_state(s->ctx->ring);
-	Lsn end = Max(ring.head, ring.upstream_end);
+	Lsn end = wal_end(s);
 	Buf *out = client_out(&s->client);
 	char sysid[24];
 	char tli[16];
