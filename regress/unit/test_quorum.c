@@ -48,7 +48,8 @@ expect(const AckPolicy *policy, const QuorumSession *given, int count,
 	QuorumSession sessions[16];
 	AckPositions covered = {99, 99, 99};
 
-	memcpy(sessions, given, (size_t) count * sizeof(*given));
+	if (count > 0)
+		memcpy(sessions, given, (size_t) count * sizeof(*given));
 	assert_int_equal(
 		quorum_compute(policy, sessions, count, &covered), standbys);
 	assert_int_equal(covered.write, write);
