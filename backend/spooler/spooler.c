@@ -170,13 +170,22 @@ follow_timeline(void)
 	move_to(tli, start);
 }
 
+/* Whether it is known that nobody has it, and will not have it either. */
+static bool
+is_lost(const ErrInfo *err)
+{
+	return strcmp(err->sqlstate, SQLSTATE_UNDEFINED_FILE) == 0 ||
+		   strcmp(err->sqlstate, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE) ==
+			   0;
+}
+
 /* Nobody has what comes next: there will be a gap. */
 static void
 skip_to_ring(const ErrInfo *err)
 {
 	RingState ring = ring_state(spooler.ctx->ring);
 
-	if (ring.tli == 0 ||
+	if (!is_lost(err) || ring.tli == 0 ||
 		(ring.tli == spooler.segment.tli &&
 			lsn_floor(ring.head, spooler.segment.geometry.segment_size) <=
 				spooler.segment.written))
