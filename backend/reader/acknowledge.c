@@ -170,8 +170,8 @@ covered(
 	}
 	else
 	{
-		int standbys = quorum_compute(
-			policy, acknowledge.sessions, collect_sessions(ring->tli), &at);
+		int count = collect_sessions(ring->tli);
+		int standbys = quorum_compute(policy, acknowledge.sessions, count, &at);
 
 		*possible = standbys >= policy->count;
 		note_lack(a, policy, standbys);

@@ -162,7 +162,6 @@ send_replies(Stream *s)
 	Acknowledge *ack = &s->acknowledge;
 	bool ping = config->wal_receiver_timeout_ms > 0 && !s->pinged &&
 				now - s->heard_ms >= config->wal_receiver_timeout_ms / 2;
-
 	bool news = acknowledge_look(ack, config, s->ctx->ring, s->reply_wanted);
 
 	if (news || ping || now >= report_due_ms(s))
