@@ -89,6 +89,7 @@ spooldir_list(SpoolList *list, const char *state_directory,
 	char path[DURABLE_PATH_SIZE];
 	size_t room = 0;
 	struct dirent *entry;
+	bool ok = true;
 	DIR *dir;
 
 	*list = (SpoolList){0};
@@ -96,23 +97,29 @@ spooldir_list(SpoolList *list, const char *state_directory,
 	dir = opendir(path);
 	if (dir == NULL)
 		return errno == ENOENT || durable_error("open directory", path, err);
-	while ((entry = readdir(dir)) != NULL)
+	while (errno = 0, (entry = readdir(dir)) != NULL)
 	{
 		SpoolFile file;
 		struct stat st;
 
 		/* one that has been removed meanwhile is not there */
 		if (!parse_name(entry->d_name, segment_size, &file) ||
-			fstatat(dirfd(dir), entry->d_name, &st, 0) != 0)
+			fstatat(dirfd(dir), entry->d_name, &st, 0) != 0 ||
+			!S_ISREG(st.st_mode))
 			continue;
 		file.size = st.st_size;
 		file.time = st.st_mtime;
 		add_file(list, &room, &file);
 	}
+	/* half a list is none: the end of the spool may be in the other half */
+	if (errno != 0)
+		ok = durable_error("read directory", path, err);
 	closedir(dir);
-	if (list->count > 0)
+	if (!ok)
+		spooldir_list_clear(list);
+	else if (list->count > 0)
 		qsort(list->files, list->count, sizeof(*list->files), compare_files);
-	return true;
+	return ok;
 }
 
 void

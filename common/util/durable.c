@@ -48,9 +48,13 @@ durable_sync_parent(const char *path, ErrInfo *err)
 bool
 durable_make_directory(const char *path, ErrInfo *err)
 {
+	struct stat st;
+
 	if (mkdir(path, 0700) == 0)
 		return durable_sync_parent(path, err);
-	return errno == EEXIST || durable_error("create directory", path, err);
+	if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return true;
+	return durable_error("create directory", path, err);
 }
 
 bool
