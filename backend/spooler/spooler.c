@@ -280,7 +280,8 @@ write_some(void)
 static int
 wait_ms(void)
 {
-	int64_t due = spooler.retention_ms;
+	int64_t due = spooler.source != NULL ? spooler.retention_ms
+										 : monotime_ms() + RETENTION_MS;
 	int source = spooler.source != NULL && spooler.retry_ms == 0
 					 ? source_timeout_ms(spooler.source)
 					 : -1;
