@@ -20,9 +20,10 @@ struct Archive
 	Fetch *fetch;
 	uint32_t segment_size;
 
-	int fd;       /* of the segment at start; -1: none */
-	Lsn start;    /* of what is open, or on its way */
-	bool ancient; /* what is on its way is the second choice of timeline */
+	int fd;         /* of the segment at start; -1: none */
+	Lsn start;      /* of what is open, or on its way */
+	TimeLineId tli; /* whose it is, in name */
+	bool ancient;   /* that is the second choice */
 
 	Lsn denied; /* the segment that was not there */
 	int64_t denied_until_ms;
@@ -91,6 +92,18 @@ read_file(const Archive *archive, Lsn lsn, uint8_t *dst, size_t cap,
 }
 
 /*
+ * A segment of an ancestor is good up to where that ended: a former primary may have
+ * gone on, and have archived that.
+ */
+static Lsn
+good_end(const Archive *archive, const History *line)
+{
+	Lsn end;
+
+	return history_end(line, archive->tli, &end) ? end : InvalidLsn;
+}
+
+/*
  * The newest timeline that has begun in the segment has all of it; where it was not
  * archived under that name, that of lsn may be.
  */
@@ -108,17 +121,20 @@ archive_read(Archive *archive, const History *line, Lsn lsn, uint8_t *dst,
 {
 	Lsn segment = lsn_floor(lsn, archive->segment_size);
 
-	if (archive->start != segment)
+	if (archive->start != segment ||
+		(archive->fd >= 0 && lsn >= good_end(archive, line)))
 	{
 		archive_leave(archive);
 		archive->start = segment;
 	}
-	if (archive->fd >= 0)
-		return read_file(archive, lsn, dst, cap, got, err);
 	for (;;)
 	{
 		TimeLineId tli = timeline_of(archive, line, lsn);
 
+		if (archive->fd >= 0)
+			return read_file(archive, lsn, dst,
+				Min(cap, good_end(archive, line) - lsn), got, err);
+		archive->tli = tli;
 		switch (fetch_segment(archive->fetch, tli, lsn, &archive->fd, err))
 		{
 			case FETCH_RUNNING:
@@ -128,7 +144,7 @@ archive_read(Archive *archive, const History *line, Lsn lsn, uint8_t *dst,
 					"reading WAL from " LSN_FORMAT
 					" on timeline %u from wal_fetch_command",
 					LSN_ARGS(lsn), tli);
-				return read_file(archive, lsn, dst, cap, got, err);
+				break;
 			case FETCH_NOT_THERE:
 				if (archive->ancient || tli == history_at(line, lsn))
 				{
