@@ -173,12 +173,13 @@ pump(Stream *st, bool *progress, ErrInfo *err)
 			break;
 		case SOURCE_WAIT:
 			break;
+		case SOURCE_BEYOND_TIMELINE:
+			/* a part of a record that was never finished may have gone out */
 		case SOURCE_END_OF_TIMELINE:
 			message_copy_done(client_out(&st->s->client));
 			st->timeline_ended = true;
 			*progress = true;
 			break;
-		case SOURCE_BEYOND_TIMELINE:
 		case SOURCE_FAILED:
 			return STREAM_FAILED;
 	}
@@ -193,16 +194,14 @@ queue_keepalive(Stream *st, bool request_reply)
 }
 
 /*
- * One that has WAL from behind the end of its timeline cannot go on: it may ask for
- * the start of the segment, but what it has is not in our history.
+ * One that has replayed WAL from behind the end of its timeline cannot go on: it
+ * asks for the start of the segment, but what it has done is not in our history.
+ * What it has received and not replayed it overwrites.
  */
 static StreamEnd
 check_beyond(Stream *st, ErrInfo *err)
 {
-	const BoardStatus *status = &st->s->status;
-
-	if (!source_is_beyond(feed_source(st->feed),
-			Max(status->write, Max(status->flush, status->apply)), err))
+	if (!source_is_beyond(feed_source(st->feed), st->s->status.apply, err))
 		return STREAM_GOES_ON;
 	log_err(LOG_WARNING, err);
 	return STREAM_FAILED;
