@@ -204,7 +204,7 @@ END
 		same_dump($primary, $standby, $_) foreach qw(kept postgres);
 	}
 	isnt(grep_files($marker, $primary->data_dir . '/pg_wal'), '', "$major: the primary has the marker");
-	is(grep_files($marker, $stays->basedir, $returns->basedir, $wb->dir), '',
+	is(grep_files($marker, $stays->basedir, $returns->basedir, $rx->dir, map { $wb->dir . "/state/$_" } qw(scope ledger)), '',
 		"$major: nobody else has it");
 	isnt(grep_files($text{kept}, $rx->dir), '', "$major: but what is kept");
 	$wb->log_unlike(qr/PANIC|halted/);
