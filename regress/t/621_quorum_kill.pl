@@ -25,7 +25,6 @@ my $first_id = 1;
 my (@running, @files, %count, @done);
 
 print "# WB_SEED=$seed WB_ROUNDS=$rounds\n";
-srand($seed);
 
 my $primary = new_primary('primary', conf => <<'END');
 max_connections = 50
@@ -181,6 +180,7 @@ my %actions = (
 	});
 my @choice = (qw(standby standby worker worker reader reader spooler policy walbouncer primary pause));
 
+srand($seed);	# behind what others have drawn
 my ($returned, $everywhere, $bad) = (0, 0, 0);
 foreach my $round (1 .. $rounds)
 {

@@ -112,6 +112,8 @@ returns(commit($_), 'one of three is stopped') foreach qw(remote_write on remote
 $standby{b}->stop;
 my @waiting = map { commit($_) } qw(remote_write on remote_apply);
 waits($_, 'two of three are stopped') foreach @waiting;
+$wb->wait_for_log(qr/WARNING: .*nothing is acknowledged.*: 1 of the 2 standbys/, 0,
+	'the log says why');
 my $offset = $wb->log_offset;
 kill 'KILL', $wb->reader;
 $wb->wait_for_log(qr/streaming from upstream/, $offset, 'a new reader');
