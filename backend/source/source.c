@@ -173,13 +173,17 @@ safe_on_ring(const Source *src, const RingState *state, Lsn lsn)
 			   lsn - state->tail >= ring_size(src->ctx->ring) / 4);
 }
 
-/* Whether the spooler has written up to lsn, and the ring goes on behind that. */
+/*
+ * Whether the spooler has written up to lsn, and the ring goes on behind that.  What
+ * is of an ancestor may be in the files of that, and not yet in those of its heir.
+ */
 static bool
-at_end_of_spool(Lsn lsn)
+at_end_of_spool(const Source *src, Lsn lsn)
 {
 	BoardView view;
 
-	return board_view(BOARD_SPOOLER, &view) && view.status.sent != 0 &&
+	return lsn >= history_begin(&src->line, src->line.tli) &&
+		   board_view(BOARD_SPOOLER, &view) && view.status.sent != 0 &&
 		   lsn >= view.status.sent;
 }
 
@@ -191,7 +195,7 @@ read_ring(Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got)
 	Lsn end;
 
 	if (state.tli == 0)
-		return at_end_of_spool(lsn) ? RING_WAIT : RING_LOST;
+		return at_end_of_spool(src, lsn) ? RING_WAIT : RING_LOST;
 	if (!history_end(&src->line, state.tli, &end))
 		return RING_LOST;
 	if (lsn >= end)
@@ -215,18 +219,31 @@ set_place(Source *src, Place place, Lsn lsn)
 			LSN_ARGS(lsn));
 	if (src->place == PLACE_ARCHIVE)
 		archive_leave(src->archive);
+	if (src->place == PLACE_SPOOL)
+		spoolreader_leave(src->spool);
 	src->place = place;
 	if (place != PLACE_OWN)
 		ownconn_close(src->own);
 }
 
-/* The spool is asked where a file may begin; between, our own connection goes on. */
+/*
+ * The spool is asked where a file may begin; between, our own connection goes on.
+ *
+ * What a partial segment ends with may be what a crash of the system has left: the
+ * spooler has to look first.
+ */
 static bool
 read_spool(Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got)
 {
+	BoardView view;
+
 	if (src->spool == NULL ||
 		(ownconn_is_open(src->own) && lsn % src->segment_size != 0))
 		return false;
+	if (board_view(BOARD_SPOOLER, &view))
+		spoolreader_limit(src->spool, view.status.tli, view.status.sent);
+	else
+		spoolreader_limit(src->spool, 0, InvalidLsn);
 	*got = spoolreader_read(src->spool, &src->line, lsn, dst, cap);
 	return *got > 0;
 }

@@ -24,6 +24,11 @@ struct SpoolReader
 	int fd; /* -1: none */
 	TimeLineId tli;
 	Lsn start;
+	bool partial; /* as it was opened */
+
+	/* of partial segments */
+	TimeLineId limit_tli; /* 0: nothing of any */
+	Lsn limit_end;
 };
 
 SpoolReader *
@@ -34,11 +39,13 @@ spoolreader_new(const char *state_directory, uint32_t segment_size)
 	r->state_directory = mem_strdup(state_directory);
 	r->segment_size = segment_size;
 	r->fd = -1;
+	r->limit_tli = UINT32_MAX;
+	r->limit_end = UINT64_MAX;
 	return r;
 }
 
-static void
-close_file(SpoolReader *r)
+void
+spoolreader_leave(SpoolReader *r)
 {
 	if (r->fd >= 0)
 		close(r->fd);
@@ -46,11 +53,18 @@ close_file(SpoolReader *r)
 }
 
 void
+spoolreader_limit(SpoolReader *r, TimeLineId tli, Lsn end)
+{
+	r->limit_tli = tli;
+	r->limit_end = end;
+}
+
+void
 spoolreader_free(SpoolReader *r)
 {
 	if (r == NULL)
 		return;
-	close_file(r);
+	spoolreader_leave(r);
 	free(r->state_directory);
 	free(r);
 }
@@ -62,6 +76,12 @@ read_file(const SpoolReader *r, Lsn lsn, uint8_t *dst, size_t cap)
 	uint64_t offset = lsn - r->start;
 	ssize_t n;
 
+	if (r->partial && (r->limit_tli == 0 || r->limit_tli == r->tli))
+	{
+		if (r->limit_tli == 0 || lsn >= r->limit_end)
+			return 0;
+		cap = Min(cap, r->limit_end - lsn);
+	}
 	cap = Min(cap, r->segment_size - offset);
 	do
 		n = pread(r->fd, dst, cap, (off_t) offset);
@@ -78,16 +98,17 @@ try_timeline(SpoolReader *r, TimeLineId tli, Lsn lsn, uint8_t *dst, size_t cap)
 		char path[DURABLE_PATH_SIZE];
 		size_t n;
 
-		close_file(r);
+		spoolreader_leave(r);
 		r->start = lsn_floor(lsn, r->segment_size);
 		r->tli = tli;
+		r->partial = partial != 0;
 		spooldir_file_path(path, r->state_directory, tli, r->start,
 			r->segment_size, partial != 0);
 		r->fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (r->fd >= 0 && (n = read_file(r, lsn, dst, cap)) > 0)
 			return n;
 	}
-	close_file(r);
+	spoolreader_leave(r);
 	return 0;
 }
 

@@ -65,6 +65,14 @@ typedef struct SpoolReader SpoolReader;
 SpoolReader *spoolreader_new(
 	const char *state_directory, uint32_t segment_size);
 void spoolreader_free(SpoolReader *r);
+/* No file is kept open, nor so the space of one that has been removed. */
+void spoolreader_leave(SpoolReader *r);
+
+/*
+ * Of partial segments of timeline tli nothing from end on is read, and with tli 0
+ * nothing of any: it is not known whether it is good.  At first there is no limit.
+ */
+void spoolreader_limit(SpoolReader *r, TimeLineId tli, Lsn end);
 
 /*
  * Copy WAL from lsn on: how many bytes, at most cap; 0 if it is not there (or not

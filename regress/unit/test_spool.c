@@ -548,6 +548,31 @@ file_is_renamed_or_removed_while_it_is_open(void **state UNUSED)
 	spoolreader_free(r);
 }
 
+/* Whole segments have been looked at before they got their name. */
+static void
+partial_segments_are_read_as_far_as_they_are_good(void **state UNUSED)
+{
+	SpoolReader *r = spoolreader_new(state_directory, SEGMENT);
+	const HistoryAncestor ancestors[] = {{.tli = 1, .end = START + 500}};
+	static History line;
+
+	make_line(&line, 2, ancestors, lengthof(ancestors));
+	put_segment(1, START, true, 1000);
+	put_segment(2, START + SEGMENT, true, 1000);
+	put_segment(2, START + 2 * SEGMENT, false, SEGMENT);
+	spoolreader_limit(r, 0, InvalidLsn);
+	assert_nothing(r, &line, START);
+	assert_nothing(r, &line, START + SEGMENT);
+	assert_reads(r, &line, START + 2 * SEGMENT, CAP, 2, CAP);
+	spoolreader_limit(r, 2, START + SEGMENT + 300);
+	assert_reads(r, &line, START, CAP, 1, 500);
+	assert_reads(r, &line, START + SEGMENT + 100, CAP, 2, 200);
+	assert_nothing(r, &line, START + SEGMENT + 300);
+	spoolreader_limit(r, 2, START + SEGMENT + 400);
+	assert_reads(r, &line, START + SEGMENT + 300, CAP, 2, 100);
+	spoolreader_free(r);
+}
+
 /* ---- any files, any line ---- */
 
 #define MODEL_SEGMENTS 4
@@ -706,6 +731,7 @@ main(void)
 		TEST(timeline_has_nothing_before_its_segment),
 		TEST(file_grows_while_it_is_open),
 		TEST(file_is_renamed_or_removed_while_it_is_open),
+		TEST(partial_segments_are_read_as_far_as_they_are_good),
 		TEST(any_files_any_line),
 	};
 
