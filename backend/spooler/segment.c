@@ -97,7 +97,14 @@ name_whole(Segment *segment, ErrInfo *err)
 
 	file_path(segment, start, true, partial);
 	file_path(segment, start, false, whole);
-	if (!durable_rename(partial, whole, err))
+	/* it may have its name already, from when only that could not be synced */
+	if (access(partial, F_OK) != 0 && errno == ENOENT &&
+		access(whole, F_OK) == 0)
+	{
+		if (!durable_sync_parent(whole, err))
+			return false;
+	}
+	else if (!durable_rename(partial, whole, err))
 		return false;
 	segment->unnamed = false;
 	return true;
@@ -113,20 +120,52 @@ finish(Segment *segment, ErrInfo *err)
 	return name_whole(segment, err);
 }
 
+/*
+ * The whole segment before a file, on its timeline or on the latest one before
+ * that; -1 if there is none.
+ */
+static int
+open_before(
+	const Segment *segment, const SpoolList *list, const SpoolFile *file)
+{
+	const SpoolFile *before = NULL;
+	char path[DURABLE_PATH_SIZE];
+
+	for (size_t i = 0; i < list->count; i++)
+	{
+		const SpoolFile *f = &list->files[i];
+
+		if (!f->partial && f->tli <= file->tli &&
+			f->start + segment->geometry.segment_size == file->start)
+			before = f;
+	}
+	if (before == NULL)
+		return -1;
+	spooldir_file_path(path, segment->state_directory, before->tli,
+		before->start, segment->geometry.segment_size, false);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 static bool
-resume_partial(Segment *segment, const SpoolFile *file, ErrInfo *err)
+resume_partial(Segment *segment, const SpoolList *list, const SpoolFile *file,
+	ErrInfo *err)
 {
 	char path[DURABLE_PATH_SIZE];
 	int64_t size = Min(file->size, (int64_t) segment->geometry.segment_size);
+	int before_fd;
+	bool ok;
 
 	segment->written = file->start;
 	file_path(segment, file->start, true, path);
 	segment->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (segment->fd < 0)
 		return durable_error("open file", path, err);
-	if (!spooltail_find(segment->fd, path, file->start, size,
-			&segment->geometry, &segment->written, err) ||
-		!cut_file(segment, path, err))
+	before_fd = open_before(segment, list, file);
+	ok = spooltail_find(segment->fd, path, file->start, size, before_fd,
+		&segment->geometry, &segment->written, err);
+	if (before_fd >= 0)
+		close(before_fd);
+	if (!ok || !cut_file(segment, path, err))
 	{
 		close_file(segment);
 		return false;
@@ -176,7 +215,7 @@ segment_resume(Segment *segment, ErrInfo *err)
 	{
 		segment->tli = last->tli;
 		if (last->partial)
-			ok = resume_partial(segment, last, err);
+			ok = resume_partial(segment, &list, last, err);
 		else
 			segment->written = last->start + segment->geometry.segment_size;
 		segment->synced = segment->written;
