@@ -57,15 +57,15 @@ history_parse(
 	h->count = 0;
 	while (text < end)
 	{
-		size_t line_len = strcspn(text, "\n");
+		const char *newline = memchr(text, '\n', (size_t) (end - text));
+		size_t line_len = (size_t) ((newline != NULL ? newline : end) - text);
 		char line[LINE_MAX_LEN];
 
-		line_len = Min(line_len, (size_t) (end - text));
 		snprintf(line, sizeof(line), "%.*s",
 			(int) Min(line_len, sizeof(line) - 1), text);
 		if (!parse_line(h, line, err))
 			return false;
-		text += line_len + 1;
+		text = newline != NULL ? newline + 1 : end;
 	}
 	return true;
 }

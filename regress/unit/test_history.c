@@ -7,10 +7,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "mutate.h"
 #include "wal/history.h"
 
 /* What PostgreSQL 15 wrote at three promotions. */
@@ -124,6 +126,78 @@ names_are_those_of_pg_wal(void **state)
 	assert_string_equal(name, "0000001A.history");
 }
 
+/* Whatever is taken is a line of timelines: each begins where another ended. */
+static void
+assert_line(const History *h)
+{
+	Lsn end;
+
+	for (size_t i = 0; i < h->count; i++)
+	{
+		TimeLineId tli = h->ancestors[i].tli;
+		TimeLineId next = history_next(h, tli);
+
+		assert_true(tli > 0 && tli < next && next <= h->tli);
+		assert_true(history_end(h, tli, &end));
+		assert_int_equal(end, h->ancestors[i].end);
+		assert_true(history_begin(h, tli) <= end);
+		assert_int_equal(history_begin(h, next), end);
+		assert_true(history_at(h, end) > tli);
+	}
+	assert_true(history_end(h, h->tli, &end));
+	assert_true(end == UINT64_MAX);
+}
+
+static void
+damage_is_survived(void **state)
+{
+	uint64_t seed = 88;
+	static History h;
+	int taken = 0;
+
+	(void) state;
+	for (int i = 0; i < MUTATIONS; i++)
+	{
+		size_t len;
+		uint8_t *text = mutated_copy(&seed, three, strlen(three), &len);
+		/* what is parsed may end with the memory */
+		bool is_line;
+		ErrInfo err;
+
+		is_line = history_parse(&h, 5, (const char *) text, len, &err);
+		if (is_line)
+			assert_line(&h);
+		else
+			assert_string_equal(err.sqlstate, SQLSTATE_DATA_CORRUPTED);
+		taken += is_line;
+		free(text);
+	}
+	assert_true(taken > 0 && taken < MUTATIONS);
+}
+
+static void
+garbage_is_survived(void **state)
+{
+	static const char likely[] = "0123456789ABCDEFabcdef//\t\t \r\n\n#-+xX";
+	uint64_t seed = 89;
+	static History h;
+
+	(void) state;
+	for (int i = 0; i < MUTATIONS; i++)
+	{
+		size_t len = random_next(&seed) % 120;
+		uint8_t *text = malloc(len);
+		ErrInfo err;
+
+		for (size_t n = 0; n < len; n++)
+			text[n] = (uint8_t)
+				likely[random_next(&seed) % (sizeof(likely) - (i % 2 == 0))];
+		if (history_parse(&h, 7, (const char *) text, len, &err))
+			assert_line(&h);
+		free(text);
+	}
+}
+
 int
 main(void)
 {
@@ -133,6 +207,8 @@ main(void)
 		cmocka_unit_test(damaged_files_are_refused),
 		cmocka_unit_test(number_of_ancestors_is_bounded),
 		cmocka_unit_test(names_are_those_of_pg_wal),
+		cmocka_unit_test(damage_is_survived),
+		cmocka_unit_test(garbage_is_survived),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
