@@ -69,11 +69,28 @@ check_acknowledge(const Config *config, ErrInfo *err)
 							 "acknowledged to the upstream.");
 }
 
+/* The upstream keeps WAL in a slot for as long as nothing is told to be flushed. */
+static bool
+check_upstream_slot(const Config *config, ErrInfo *err)
+{
+	if (config->upstream_slot[0] == '\0' || config_has_spool(config) ||
+		config->acknowledge.kind != ACK_RECEIVED)
+		return true;
+	errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+		"\"upstream.slot\" is set, but there is no spool");
+	errinfo_detail(err,
+		"Nothing would ever be acknowledged as flushed, and the "
+		"slot would keep all WAL on the upstream.");
+	return errinfo_hint(err, "Set \"state_directory\" and \"spool_size\", or "
+							 "\"upstream.acknowledge\" to a quorum.");
+}
+
 bool
 check_config(const Config *config, int *line, ErrInfo *err)
 {
 	*line = 0;
-	if (!check_fetch_command(config, err) || !check_acknowledge(config, err))
+	if (!check_fetch_command(config, err) || !check_acknowledge(config, err) ||
+		!check_upstream_slot(config, err))
 		return false;
 	if (config->rule_count == 0)
 	{
