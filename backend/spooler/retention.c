@@ -117,29 +117,40 @@ remove_surplus(Retention *r)
 		;
 }
 
-/* Bytes that are missing on the file system; it is asked each time. */
-static bool
-is_short_of_space(const Retention *r)
+/* Bytes that are missing on the file system; <= 0: none. */
+static int64_t
+missing_space(const Retention *r)
 {
 	struct statvfs fs;
 	char path[DURABLE_PATH_SIZE];
 
 	spooldir_path(path, r->config->state_directory);
 	if (statvfs(path, &fs) != 0)
-		return false;
-	return (uint64_t) fs.f_bavail * fs.f_frsize <
-		   (uint64_t) r->config->spool_min_free;
+		return 0;
+	return r->config->spool_min_free -
+		   (int64_t) ((uint64_t) fs.f_bavail * fs.f_frsize);
 }
 
+/*
+ * What is needed stays: the upstream may have been told that it is safe here.  No
+ * more is removed than is missing, as some file systems free it later.
+ */
 static bool
 make_space(Retention *r)
 {
-	while (is_short_of_space(r))
+	int64_t missing = missing_space(r);
+
+	if (missing <= 0)
+		return true;
+	while (missing > 0 && first_file(r) != NULL && !first_is_needed(r))
 	{
-		if (first_file(r) == NULL || !remove_first(r))
-			return false;
+		int64_t size = first_file(r)->size;
+
+		if (!remove_first(r))
+			break;
+		missing -= size;
 	}
-	return true;
+	return missing_space(r) <= 0;
 }
 
 bool

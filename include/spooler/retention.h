@@ -13,8 +13,8 @@
 /*
  * Remove the oldest segments: those that are past spool_max_age and that neither a
  * connected standby nor a slot needs; what spool_size has no room for; and, while
- * less than spool_min_free is free on the file system, as many as that takes, first
- * those that nobody needs.  The file that holds current stays in any case.
+ * less than spool_min_free is free on the file system, of those that nobody needs as
+ * many as that takes.  The file that holds current stays in any case.
  *
  * True if more may be written: there is room, or it cannot be found out.
  */

@@ -1,0 +1,53 @@
+# A file system that is short of space costs the spool what nobody needs, and no more:
+# what a slot keeps has been confirmed to the primary, and is nowhere else.
+
+use strict;
+use warnings;
+use Test::More;
+use WalBouncer;
+
+my $primary = new_primary('primary', initdb => ['--wal-segsize=1'], conf => "wal_keep_size = 0\nmax_wal_size = 2MB\nmin_wal_size = 2MB\n");
+my $wb = WalBouncer->new('wb', upstream => $primary, settings => { ring_size => '1MB' },
+	upstream_settings => { slot => 'walbouncer' });
+$wb->start_streaming;
+my $wire = $wb->wire;
+$wire->startup;
+
+sub segments
+{
+	return map { m{/([0-9A-F]{24})$} ? $1 : () } sort glob $wb->dir . '/state/spool/*';
+}
+
+sub fill
+{
+	my $before = segments();
+	$primary->safe_psql('postgres', "SELECT pg_logical_emit_message(true, '', repeat('x', 1000000)) FROM generate_series(1, 5)");
+	my $more = poll_until { segments() >= $before + 4 } 30;
+	ok($more, 'there are more segments');
+	return;
+}
+
+fill();
+$wire->query('CREATE_REPLICATION_SLOT kept PHYSICAL RESERVE_WAL');
+my $reserved = ($wire->rows('READ_REPLICATION_SLOT kept'))[0][1];
+my $first = segment_file(lsn_number($reserved), 1 << 20);
+fill();
+my @needed = grep { $_ ge $first } segments();
+cmp_ok(scalar(segments()), '>', scalar(@needed), 'some are not needed');
+
+my $offset = $wb->log_offset;
+$wb->configure(settings => { spool_min_free => '64TB' });
+ok($wb->reload, 'there is less free than spool_min_free');
+$wb->wait_for_log(qr/the spool stops at/, $offset, 'the spool stops');
+is_deeply([ segments() ], \@needed, 'what the slot keeps is there, and the rest is not');
+$wb->log_unlike(qr/still needs/, $offset, 'nothing has been removed that is needed');
+$wb->configure(settings => { spool_min_free => 0 });
+ok($wb->reload, 'there is enough');
+fill();
+$wire->query('DROP_REPLICATION_SLOT kept');
+$wb->configure(settings => { spool_min_free => '64TB' });
+ok($wb->reload, 'there is less again');
+my $gone = poll_until { !segments() } 30;
+ok($gone, 'without the slot nothing is needed');
+
+done_testing();
