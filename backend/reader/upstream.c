@@ -237,6 +237,42 @@ check_system(const Facts *facts, ErrInfo *err)
 		"its state_directory, and start it again.");
 }
 
+/*
+ * Two servers that were promoted without knowing of each other may have given the same
+ * number to their timelines.  What came before the one that we know must be the same.
+ */
+static bool
+check_number(
+	const Facts *facts, const History *line, const Facts *known, ErrInfo *err)
+{
+	History ours;
+	Lsn end;
+
+	if (!history_end(line, known->tli, &end) ||
+		(known->tli > 1 && known->history_len == 0) ||
+		!history_parse(
+			&ours, known->tli, known->history, known->history_len, err))
+		return true;
+	for (size_t i = 0; i < ours.count; i++)
+	{
+		const HistoryAncestor *a = &ours.ancestors[i];
+
+		if (!history_end(line, a->tli, &end) || end == a->end)
+			continue;
+		errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			"upstream has another history: it is on another timeline %u",
+			facts->tli);
+		errinfo_detail(err,
+			"Timeline %u has been known to leave timeline %u at " LSN_FORMAT
+			", which is not so on the upstream at %s port %s.",
+			history_next(&ours, a->tli), a->tli, LSN_ARGS(a->end), facts->host,
+			facts->port);
+		return errinfo_hint(
+			err, "Check upstream.conninfo: have two standbys been promoted?");
+	}
+	return true;
+}
+
 /* And on one line of timelines: the upstream must have ours in its history. */
 static bool
 check_line(const Facts *facts, const History *line, const Position *position,
@@ -254,6 +290,8 @@ check_line(const Facts *facts, const History *line, const Position *position,
 		return errinfo_hint(
 			err, "Check upstream.conninfo: is this a former primary?");
 	}
+	if (facts_get(&known) && !check_number(facts, line, &known, err))
+		return false;
 	if (position->tli == 0 || history_end(line, position->tli, &end))
 		return true;
 	errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
