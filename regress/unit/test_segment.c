@@ -335,21 +335,32 @@ hole_in_the_first_record_is_found(void **state UNUSED)
 {
 	Lsn start = START;
 	Segment s = begin(1);
-	char path[DURABLE_PATH_SIZE];
-	int fd;
 
-	/* the record has bytes other than zero there */
 	while (start == START || whole_records_end(start) > start - 1000)
 		start += SEGMENT;
-	write_up_to(&s, start + 30000, SEGMENT);
+	write_up_to(&s, start, SEGMENT);
 	drop(&s);
-	path_of(path, 1, start, true);
-	fd = open(path, O_WRONLY);
-	assert_int_equal(pwrite(fd, "", 1, 60), 1);
-	close(fd);
-	s = resume();
-	assert_int_equal(s.written, start);
-	drop(&s);
+	/* on the timeline of that one, and on the next */
+	for (TimeLineId tli = 1; tli <= 2; tli++)
+	{
+		char path[DURABLE_PATH_SIZE];
+		int fd;
+
+		put_file(tli, start, true, 30000);
+		path_of(path, tli, start, true);
+		s = resume();
+		assert_int_equal(s.tli, tli);
+		assert_int_equal(s.written, whole_records_end(start + 30000));
+		drop(&s);
+		/* it has no zeros there */
+		fd = open(path, O_WRONLY);
+		assert_int_equal(pwrite(fd, "", 1, 60), 1);
+		close(fd);
+		s = resume();
+		assert_int_equal(s.tli, tli);
+		assert_int_equal(s.written, start);
+		drop(&s);
+	}
 }
 
 static void
