@@ -165,7 +165,8 @@ resume_partial(Segment *segment, const SpoolList *list, const SpoolFile *file,
 		&segment->geometry, &segment->written, err);
 	if (before_fd >= 0)
 		close(before_fd);
-	if (!ok || !cut_file(segment, path, err))
+	/* who has made it may have been killed before its name was durable */
+	if (!ok || !cut_file(segment, path, err) || !durable_sync_parent(path, err))
 	{
 		close_file(segment);
 		return false;

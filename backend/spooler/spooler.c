@@ -106,6 +106,13 @@ disk_refuses(const ErrInfo *err)
 	spooler.retry_ms = monotime_ms() + DISK_RETRY_MS;
 }
 
+/* Whether it is too early to try again. */
+static bool
+is_refused(void)
+{
+	return spooler.retry_ms > monotime_ms();
+}
+
 static void
 disk_is_well(void)
 {
@@ -126,13 +133,13 @@ look_after_files(void)
 	ErrInfo err;
 
 	if (monotime_ms() < spooler.retention_ms)
-		return spooler.retry_ms == 0;
+		return !is_refused();
 	spooler.retention_ms =
 		monotime_ms() + (spooler.retry_ms == 0 ? RETENTION_MS : DISK_RETRY_MS);
 	if (retention_run(spooler.ctx->config,
 			spooler.segment.geometry.segment_size, spooler.segment.tli,
 			spooler.segment.written))
-		return spooler.retry_ms == 0 || monotime_ms() >= spooler.retry_ms;
+		return !is_refused();
 	errinfo_set(&err, SQLSTATE_DISK_FULL,
 		"less than spool_min_free is free on the file system of \"%s\"",
 		spooler.ctx->config->state_directory);
@@ -184,6 +191,7 @@ static void
 skip_to_ring(const ErrInfo *err)
 {
 	RingState ring = ring_state(spooler.ctx->ring);
+	ErrInfo sync_err;
 
 	if (!is_lost(err) || ring.tli == 0 ||
 		(ring.tli == spooler.segment.tli &&
@@ -191,6 +199,12 @@ skip_to_ring(const ErrInfo *err)
 				spooler.segment.written))
 	{
 		disk_refuses(err); /* not the disk, but as lasting */
+		return;
+	}
+	/* nobody looks at this file again */
+	if (!segment_sync(&spooler.segment, &sync_err))
+	{
+		disk_refuses(&sync_err);
 		return;
 	}
 	log_err(LOG_WARNING, err);
@@ -270,7 +284,11 @@ write_some(void)
 	}
 	/* the end of what there is: as many commits as have come meanwhile, at once */
 	if (segment->synced == segment->written)
+	{
+		if (source_on_ring(spooler.source))
+			disk_is_well();
 		return false;
+	}
 	if (!segment_sync(segment, &err))
 		disk_refuses(&err);
 	publish();
@@ -282,11 +300,11 @@ wait_ms(void)
 {
 	int64_t due = spooler.source != NULL ? spooler.retention_ms
 										 : monotime_ms() + RETENTION_MS;
-	int source = spooler.source != NULL && spooler.retry_ms == 0
+	int source = spooler.source != NULL && !is_refused()
 					 ? source_timeout_ms(spooler.source)
 					 : -1;
 
-	if (spooler.retry_ms != 0)
+	if (is_refused())
 		due = Min(due, spooler.retry_ms);
 	due = Max(due - monotime_ms(), 1);
 	return (int) (source >= 0 ? Min(due, source) : due);
@@ -299,7 +317,7 @@ wait_for_work(void)
 	int count = 1;
 
 	/* what is ready there must not keep us awake while the disk refuses */
-	if (spooler.source != NULL && spooler.retry_ms == 0)
+	if (spooler.source != NULL && !is_refused())
 	{
 		fds[1].fd = source_fd(spooler.source, &fds[1].events);
 		count += fds[1].fd >= 0 ? 1 : 0;
@@ -325,8 +343,7 @@ turn(bool *asleep)
 		wait_for_work();
 		return;
 	}
-	if (look_after_files() &&
-		(spooler.retry_ms == 0 || monotime_ms() >= spooler.retry_ms))
+	if (look_after_files())
 		busy = write_some();
 	if (busy)
 		*asleep = false;

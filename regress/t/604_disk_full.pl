@@ -67,6 +67,11 @@ foreach my $guard (0, '8MB')
 	ok($wb->reload, "with spool_min_free = $guard");
 	# what is not WAL takes the space: all of it, or all but what is to stay free
 	poll_until { fill(1); my @f = glob "$small/state/spool/*"; return @f <= 5 } if $guard;
+	# and nobody needs what is in the spool, which would stay
+	my $all = $primary->lsn('flush');
+	ok(wait_for_replay($primary, $standby), 'the standby has all');
+	my $safe = poll_until { lsn_number(spooled_until()) >= lsn_number($all) } 60;
+	ok($safe, 'and the spool');
 	system('head -c ' . ($guard ? '57m' : '100m') . " /dev/zero >$small/ballast 2>/dev/null");
 	poll_until { return 1 if $wb->log_content($offset) =~ /the spool stops at/; fill(1) unless $guard; return 0 } 60;
 	$wb->wait_for_log($guard ? qr/less than spool_min_free is free/ : qr/No space left on device/, $offset, "$what is full, and the log says so");

@@ -27,6 +27,14 @@ sub fill
 	return;
 }
 
+# How often the spooler has gone to sleep.
+sub naps
+{
+	my ($pid) = grep { WalBouncer::process_title($_) =~ /^walbouncer: spooler/ } $wb->processes;
+	my ($count) = PostgreSQL::Test::Utils::slurp_file("/proc/$pid/status") =~ /^voluntary_ctxt_switches:\s+(\d+)/m;
+	return $count;
+}
+
 fill();
 $wire->query('CREATE_REPLICATION_SLOT kept PHYSICAL RESERVE_WAL');
 my $reserved = ($wire->rows('READ_REPLICATION_SLOT kept'))[0][1];
@@ -43,6 +51,10 @@ is_deeply([ segments() ], \@needed, 'what the slot keeps is there, and the rest 
 $wb->log_unlike(qr/still needs/, $offset, 'nothing has been removed that is needed');
 $wb->configure(settings => { spool_min_free => 0 });
 ok($wb->reload, 'there is enough');
+$wb->wait_for_log(qr/the spool goes on at/, $offset, 'the spool goes on');
+my $slept = naps();
+sleep 2;
+cmp_ok(naps() - $slept, '<', 200, 'and sleeps while there is nothing to do');
 fill();
 $wire->query('DROP_REPLICATION_SLOT kept');
 $wb->configure(settings => { spool_min_free => '64TB' });
