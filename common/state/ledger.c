@@ -274,6 +274,105 @@ ledger_end(Ledger *ledger, Lsn lsn, ErrInfo *err)
 	return commit(ledger, err);
 }
 
+/* ---- what the standby lacks ---- */
+
+static const char *const kind_names[SCOPE_KIND_COUNT] = {
+	[SCOPE_DATABASE] = "database",
+	[SCOPE_TABLESPACE] = "tablespace",
+};
+
+bool
+lacks_add(Lacks *lacks, ScopeKind kind, Oid oid, Lsn since)
+{
+	for (size_t i = 0; i < lacks->count; i++)
+	{
+		Lack *lack = &lacks->items[i];
+
+		if (lack->kind != kind || lack->oid != oid)
+			continue;
+		if (lack->since <= since)
+			return false;
+		lack->since = since;
+		return true;
+	}
+	if (lacks->count == lacks->cap)
+	{
+		lacks->cap = Max(lacks->cap * 2, 16);
+		lacks->items = mem_realloc(lacks->items, lacks->cap * sizeof(Lack));
+	}
+	lacks->items[lacks->count++] =
+		(Lack){.kind = kind, .oid = oid, .since = since};
+	return true;
+}
+
+void
+lacks_clear(Lacks *lacks)
+{
+	free(lacks->items);
+	*lacks = (Lacks){0};
+}
+
+bool
+ledger_add_lacks(Ledger *ledger, const Lacks *lacks, ErrInfo *err)
+{
+	if (lacks->count == 0)
+		return true;
+	if (!linefile_lock(&ledger->file, err))
+		return false;
+	for (size_t i = 0; i < lacks->count; i++)
+	{
+		const Lack *lack = &lacks->items[i];
+
+		linefile_add(&ledger->file, "lacks %s %u " LSN_FORMAT,
+			kind_names[lack->kind], lack->oid, LSN_ARGS(lack->since));
+	}
+	return commit(ledger, err);
+}
+
+bool
+ledger_leave(const LedgerKey *key, ErrInfo *err)
+{
+	Ledger *ledger = ledger_open(key, err);
+	char now[LINEFILE_TIME_SIZE];
+	bool ok = ledger != NULL && linefile_lock(&ledger->file, err);
+
+	if (ok)
+	{
+		linefile_time(now);
+		linefile_add(&ledger->file, "left %s", now);
+		ok = commit(ledger, err);
+	}
+	ledger_close(ledger);
+	return ok;
+}
+
+bool
+ledger_each_rule(const char *state_directory, LedgerRuleVisitor visit,
+	void *arg, ErrInfo *err)
+{
+	char path[LINEFILE_PATH_SIZE];
+	struct dirent *entry;
+	DIR *dir;
+	bool ok = true;
+
+	snprintf(path, sizeof(path), "%s/" FOLDER, state_directory);
+	dir = opendir(path);
+	if (dir == NULL)
+		return errno == ENOENT || errinfo_set(err, SQLSTATE_IO_ERROR,
+									  "could not open \"%s\": %m", path);
+	while (ok && (errno = 0, entry = readdir(dir)) != NULL)
+	{
+		/* no rule's name begins with it */
+		if (entry->d_name[0] != '.' && entry->d_type != DT_REG)
+			ok = visit(arg, entry->d_name, err);
+	}
+	if (ok && errno != 0)
+		ok = errinfo_set(
+			err, SQLSTATE_IO_ERROR, "could not read \"%s\": %m", path);
+	closedir(dir);
+	return ok;
+}
+
 /* ---- forgetting ---- */
 
 static bool
@@ -436,6 +535,26 @@ parse_straddle(const char *text, LedgerLine *line)
 	return true;
 }
 
+static bool
+parse_lack(const char *text, LedgerLine *line)
+{
+	char kind[16];
+	char since[LSN_TEXT_SIZE];
+
+	if (sscanf(text, "%15s %" SCNu32 " %17s", kind, &line->lack.oid, since) !=
+			3 ||
+		!lsn_parse(since, &line->lack.since))
+		return false;
+	line->from = line->to = line->lack.since;
+	for (int i = 0; i < SCOPE_KIND_COUNT; i++)
+	{
+		line->lack.kind = (ScopeKind) i;
+		if (strcmp(kind, kind_names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 typedef struct LineType
 {
 	const char *word;
@@ -448,6 +567,8 @@ static const LineType line_types[] = {
 	{"range ", LEDGER_RANGE, parse_range},
 	{"straddle ", LEDGER_STRADDLE, parse_straddle},
 	{"end ", LEDGER_END, parse_end},
+	{"lacks ", LEDGER_LACKS, parse_lack},
+	{"left ", LEDGER_LEFT, parse_time},
 	{"rescope ", LEDGER_RESCOPE, parse_time},
 };
 
@@ -534,6 +655,61 @@ ledger_find_straddle(
 		return false;
 	*straddle = best;
 	return true;
+}
+
+/* From its end back to where the standby left or was rebuilt. */
+static bool
+look_back(LineFile *file, bool *counts, Lacks *lacks, ErrInfo *err)
+{
+	LineReader r;
+	const char *text;
+	LineStatus status;
+
+	linereader_init_back(&r, file);
+	while ((status = linereader_previous(&r, &text, err)) == LINE_OK)
+	{
+		LedgerLine line = {0};
+
+		/* nearly all lines are others */
+		if (strncmp(text, "rescope ", 8) == 0 || strncmp(text, "left ", 5) == 0)
+			break;
+		if (strncmp(text, "begin ", 6) == 0)
+			*counts = true;
+		else if (strncmp(text, "lacks ", 6) != 0)
+			continue;
+		else if (parse_line(text, &line))
+			lacks_add(lacks, line.lack.kind, line.lack.oid, line.lack.since);
+		else
+		{
+			linefile_damaged(file, r.at, err);
+			status = LINE_FAILED;
+			break;
+		}
+	}
+	linereader_clear(&r);
+	return status != LINE_FAILED;
+}
+
+bool
+ledger_look(const LedgerKey *key, bool *counts, Lacks *lacks, ErrInfo *err)
+{
+	char folder[LINEFILE_PATH_SIZE];
+	char *name = file_name(key);
+	LineFile file;
+	bool ok;
+
+	*counts = false;
+	rule_folder(folder, key->rule);
+	ok = linefile_open(&file, &format, key->state_directory, folder, name, 0,
+		LINEFILE_READ, err);
+	free(name);
+	if (!ok)
+		return file.missing;
+	ok = find_end(&file, err);
+	if (ok && file.end > 0 && file.system_identifier == key->system_identifier)
+		ok = look_back(&file, counts, lacks, err);
+	linefile_close(&file);
+	return ok;
 }
 
 static bool

@@ -150,6 +150,9 @@ on_line(void *arg, const LedgerLine *line)
 			if (stream != NULL)
 				end_stream(stream, STREAM_ENDED, line->from);
 			break;
+		case LEDGER_LACKS:
+		case LEDGER_LEFT:
+			break;
 		case LEDGER_RESCOPE:
 			a->rescopes = grow(a->rescopes, a->rescope_count, sizeof(Rescope));
 			a->rescopes[a->rescope_count].line = a->line_count;

@@ -14,6 +14,8 @@
  *		range SESSION FROM TO DB:KR:KB:BR:BB ...	records that begin in FROM..TO
  *		straddle SESSION BOUNDARY TLI RECORD TOTAL XID PREV kept|blanked
  *		end SESSION LSN TIME
+ *		lacks database|tablespace OID SINCE		what a rule before this one withheld
+ *		left TIME					for another rule, whose ledger goes on from here
  *		rescope TIME				the standby was rebuilt
  *
  * DB is a database's OID, 0 for what belongs to none; KR, KB, BR, BB are records
@@ -25,6 +27,9 @@
  * that follows.  A session without "end" was cut off: less than a segment more than
  * its last range was sent, by the filter that its last "begin" names; the standby
  * asks for that segment again.
+ *
+ * "lacks" comes on top of what the rule's scope journal has out, see carryover.h.
+ * What stands before a "left" or a "rescope" is no more what the standby lacks.
  */
 #ifndef STATE_LEDGER_H
 #define STATE_LEDGER_H
@@ -35,8 +40,28 @@
 #include "util/lsn.h"
 #include "wal/straddle.h"
 #include "wal/tally.h"
+#include "wal/walscope.h"
 
 typedef struct Ledger Ledger;
+
+/* What a standby lacks of a database or tablespace: all from since on. */
+typedef struct Lack
+{
+	ScopeKind kind;
+	Oid oid;
+	Lsn since;
+} Lack;
+
+typedef struct Lacks
+{
+	Lack *items; /* each object once; owned */
+	size_t count;
+	size_t cap;
+} Lacks;
+
+/* False if it is in there already, from then or from earlier on. */
+bool lacks_add(Lacks *lacks, ScopeKind kind, Oid oid, Lsn since);
+void lacks_clear(Lacks *lacks);
 
 /* The standby, and what the ledger lies under. */
 typedef struct LedgerKey
@@ -83,6 +108,26 @@ MUST_CHECK bool ledger_range(Ledger *ledger, Lsn to, const Tally *tally,
 /* The stream has ended in good order. */
 MUST_CHECK bool ledger_end(Ledger *ledger, Lsn lsn, ErrInfo *err);
 
+/*
+ * Without making a ledger: whether the standby counts as one of the rule, since a
+ * stream has begun there and it has neither left nor been rebuilt; and the "lacks"
+ * of that time, which are added to lacks.  A ledger of another system is none.
+ */
+MUST_CHECK bool ledger_look(
+	const LedgerKey *key, bool *counts, Lacks *lacks, ErrInfo *err);
+
+/* Put on record what the standby lacks.  Durable. */
+MUST_CHECK bool ledger_add_lacks(
+	Ledger *ledger, const Lacks *lacks, ErrInfo *err);
+
+/* The standby comes under another rule from now on.  Durable. */
+MUST_CHECK bool ledger_leave(const LedgerKey *key, ErrInfo *err);
+
+/* Called for each rule that may have ledgers; false stops. */
+typedef bool (*LedgerRuleVisitor)(void *arg, const char *rule, ErrInfo *err);
+MUST_CHECK bool ledger_each_rule(const char *state_directory,
+	LedgerRuleVisitor visit, void *arg, ErrInfo *err);
+
 /* Mark all ledgers of a rule: its standbys were rebuilt. */
 MUST_CHECK bool ledger_forget(
 	const char *state_directory, const char *rule, ErrInfo *err);
@@ -95,6 +140,8 @@ typedef enum LedgerLineKind
 	LEDGER_RANGE,
 	LEDGER_STRADDLE,
 	LEDGER_END,
+	LEDGER_LACKS,
+	LEDGER_LEFT,
 	LEDGER_RESCOPE
 } LedgerLineKind;
 
@@ -111,6 +158,7 @@ typedef struct LedgerLine
 	char time[32];     /* as PostgreSQL prints it, UTC */
 	Tally tally;       /* LEDGER_RANGE; the reader's, good for the call */
 	Straddle straddle; /* LEDGER_STRADDLE */
+	Lack lack;         /* LEDGER_LACKS */
 } LedgerLine;
 
 /* Called for each line; false stops the reading without error. */

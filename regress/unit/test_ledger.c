@@ -333,6 +333,74 @@ nothing_from_before_a_rescope_is_found(void **state UNUSED)
 	tally_clear(&l.tally);
 }
 
+/* What counts now, with the number of lacks. */
+static void
+assert_look(uint64_t system_identifier, bool expected, size_t lack_count)
+{
+	LedgerKey key = {
+		.state_directory = state_directory,
+		.rule = "berlin",
+		.user = "rep",
+		.application_name = "standby1",
+		.system_identifier = SYSID,
+	};
+	Lacks lacks = {0};
+	bool counts;
+	ErrInfo err;
+
+	key.system_identifier = system_identifier;
+	assert_true(ledger_look(&key, &counts, &lacks, &err));
+	assert_int_equal(counts, expected);
+	assert_int_equal(lacks.count, lack_count);
+	for (size_t i = 0; i < lacks.count; i++)
+		assert_true(lacks.items[i].since == (Lsn) lacks.items[i].oid * 2);
+	lacks_clear(&lacks);
+}
+
+static void
+what_is_lacked_counts_until_it_leaves_or_is_rebuilt(void **state UNUSED)
+{
+	static Lines l;
+	LedgerKey key = {
+		.state_directory = state_directory,
+		.rule = "berlin",
+		.user = "rep",
+		.application_name = "standby1",
+		.system_identifier = SYSID,
+	};
+	Ledger *ledger;
+	Lacks lacks = {0};
+	ErrInfo err;
+
+	assert_look(SYSID, false, 0);
+	ledger = open_ledger();
+	assert_look(SYSID, false, 0);
+	begin(ledger, SEGMENT);
+	assert_look(SYSID, true, 0);
+	assert_true(lacks_add(&lacks, SCOPE_DATABASE, 16384, 40000));
+	assert_true(lacks_add(&lacks, SCOPE_DATABASE, 16384, 32768));
+	assert_false(lacks_add(&lacks, SCOPE_DATABASE, 16384, 32769));
+	assert_true(lacks_add(&lacks, SCOPE_TABLESPACE, 16384, 32768));
+	assert_true(ledger_add_lacks(ledger, &lacks, &err));
+	assert_true(ledger_add_lacks(ledger, &lacks, &err));
+	assert_look(SYSID, true, 2);
+	assert_look(SYSID + 1, false, 0);
+	read_good_lines(&l);
+	assert_int_equal(l.lines[2].kind, LEDGER_LACKS);
+	assert_int_equal(l.lines[2].lack.kind, SCOPE_TABLESPACE);
+	assert_int_equal(l.lines[2].lack.oid, 16384);
+	assert_true(ledger_leave(&key, &err));
+	assert_look(SYSID, false, 0);
+	begin(ledger, 2 * SEGMENT);
+	assert_look(SYSID, true, 0);
+	assert_true(ledger_add_lacks(ledger, &lacks, &err));
+	assert_true(ledger_forget(state_directory, "berlin", &err));
+	assert_look(SYSID, false, 0);
+	lacks_clear(&lacks);
+	ledger_close(ledger);
+	tally_clear(&l.tally);
+}
+
 /* The straddle stands before megabytes of lines of all lengths. */
 static void
 search_goes_back_over_any_length(void **state UNUSED)
@@ -657,6 +725,7 @@ main(void)
 		TEST(many_databases_take_several_lines),
 		TEST(latest_straddle_of_highest_timeline_is_found),
 		TEST(nothing_from_before_a_rescope_is_found),
+		TEST(what_is_lacked_counts_until_it_leaves_or_is_rebuilt),
 		TEST(search_goes_back_over_any_length),
 		TEST(torn_end_is_ignored_and_cut_off),
 		TEST(damage_is_an_error),
