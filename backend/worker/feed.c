@@ -22,7 +22,9 @@
  */
 #include "base.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pq/replication.h"
 #include "state/ledger.h"
@@ -32,6 +34,7 @@
 #include "wal/delay.h"
 #include "wal/filter.h"
 #include "worker/feed.h"
+#include "worker/scope.h"
 
 /*
  * A source that is not the ring is left when WAL is held back for longer than this:
@@ -60,6 +63,7 @@ struct Feed
 	WalFilter *filter; /* without a scope if commits are to wait, and no more */
 	WalFilter *former; /* until what it gave out has been sent; or NULL */
 	Ledger *ledger; /* of what the filter lets through; NULL without a scope */
+	char rule[BOARD_NAME_SIZE]; /* that it is of */
 
 	size_t given;      /* of the filter's ready bytes, by the last call */
 	Lsn want;          /* the first byte that the filter is to give */
@@ -134,15 +138,9 @@ on_boundary(void *arg, Lsn boundary, const Straddle *straddle, ErrInfo *err)
 static bool
 open_ledger(Feed *feed, ErrInfo *err)
 {
-	Session *s = feed->s;
-	LedgerKey key = {
-		.state_directory = s->ctx->config->state_directory,
-		.rule = s->rule->name,
-		.user = s->user,
-		.application_name = s->application_name,
-		.system_identifier = s->facts.system_identifier,
-	};
+	LedgerKey key = scope_ledger_key(feed->s);
 
+	snprintf(feed->rule, sizeof(feed->rule), "%s", key.rule);
 	feed->ledger = ledger_open(&key, err);
 	return feed->ledger != NULL;
 }
@@ -199,18 +197,32 @@ set_filter(Feed *feed, WalScope *scope)
 	feed->hold_until = 0;
 }
 
+/* What came of the record at want under the rule before is on record under this. */
+static bool
+carry_straddle(Feed *feed, const Carryover *carry, ErrInfo *err)
+{
+	LedgerKey key = scope_ledger_key(feed->s);
+	Tally none = {0};
+	Straddle straddle;
+
+	return !carryover_find_straddle(
+			   carry, &key, feed->want, feed->tli, &straddle) ||
+		   ledger_range(feed->ledger, feed->want, &none, &straddle, err);
+}
+
 /*
  * From the next byte on, WAL goes through a filter, which begins with scope; it
  * belongs to the feed in any case.
  */
 static bool
-begin_filter(Feed *feed, WalScope *scope, ErrInfo *err)
+begin_filter(Feed *feed, WalScope *scope, const Carryover *carry, ErrInfo *err)
 {
 	Straddle straddle;
 
 	set_filter(feed, scope);
 	filter_on_boundary(feed->filter, on_boundary, feed);
-	if (!open_ledger(feed, err) || !begin_ledger(feed, feed->lsn, err))
+	if (!open_ledger(feed, err) || !begin_ledger(feed, feed->lsn, err) ||
+		!carry_straddle(feed, carry, err))
 		return false;
 	if (feed->want % feed->s->facts.segment_size == 0 &&
 		ledger_find_straddle(feed->ledger, feed->want, feed->tli, &straddle))
@@ -224,7 +236,8 @@ begin_filter(Feed *feed, WalScope *scope, ErrInfo *err)
 }
 
 Feed *
-feed_new(Session *s, TimeLineId tli, Lsn start, WalScope *scope, ErrInfo *err)
+feed_new(Session *s, TimeLineId tli, Lsn start, WalScope *scope,
+	const Carryover *carry, ErrInfo *err)
 {
 	Feed *feed = mem_alloc0(sizeof(Feed));
 
@@ -234,7 +247,7 @@ feed_new(Session *s, TimeLineId tli, Lsn start, WalScope *scope, ErrInfo *err)
 	feed->lsn = start;
 	if (scope == NULL)
 		feed->plain = mem_alloc(REPLICATION_WAL_MAX);
-	else if (!begin_filter(feed, scope, err))
+	else if (!begin_filter(feed, scope, carry, err))
 	{
 		feed_free(feed);
 		return NULL;
@@ -273,17 +286,36 @@ feed_source(Feed *feed)
 	return feed->source;
 }
 
+const char *
+feed_ledger_rule(const Feed *feed)
+{
+	return feed->ledger != NULL ? feed->rule : NULL;
+}
+
+/* The session has another rule: what it is given is on record under that. */
+static bool
+change_ledger(Feed *feed, Lsn lsn, ErrInfo *err)
+{
+	if (strcmp(feed->rule, feed->s->rule->name) == 0)
+		return true;
+	if (!ledger_end(feed->ledger, lsn, err))
+		return false;
+	ledger_close(feed->ledger);
+	return open_ledger(feed, err);
+}
+
 /* The records that have been decided were so by the filter before. */
 static bool
 turn_ledger(Feed *feed, ErrInfo *err)
 {
 	Lsn lsn = filter_decided(feed->filter);
 
-	return record_range(feed, lsn, NULL, err) && begin_ledger(feed, lsn, err);
+	return record_range(feed, lsn, NULL, err) &&
+		   change_ledger(feed, lsn, err) && begin_ledger(feed, lsn, err);
 }
 
 bool
-feed_narrow(Feed *feed, WalScope *scope, ErrInfo *err)
+feed_narrow(Feed *feed, WalScope *scope, const Carryover *carry, ErrInfo *err)
 {
 	if (scope == NULL)
 	{
@@ -296,7 +328,7 @@ feed_narrow(Feed *feed, WalScope *scope, ErrInfo *err)
 	}
 	/* What commits wait in is read again: it has not been sent. */
 	if (feed->ledger != NULL ? !turn_ledger(feed, err)
-							 : !begin_filter(feed, walscope_new(), err))
+							 : !begin_filter(feed, walscope_new(), carry, err))
 	{
 		walscope_free(scope);
 		return false;

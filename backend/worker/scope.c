@@ -187,8 +187,66 @@ on_alarm(void *arg, const ErrInfo *what)
 	board_publish(&s->status);
 }
 
+/*
+ * CarryoverParams.is_another: the rule is for clients with the same names that come
+ * from elsewhere.
+ */
+static bool
+on_is_another(void *arg, const char *name)
+{
+	const Session *s = arg;
+	const Config *config = s->ctx->config;
+	const struct sockaddr *peer = (const struct sockaddr *) &s->peer;
+
+	for (size_t i = 0; i < config->rule_count; i++)
+	{
+		Rule rule = config->rules[i];
+
+		if (strcmp(rule.name, name) != 0)
+			continue;
+		if (rule_match(&rule, 1, s->user, s->application_name, peer) != NULL)
+			return false;
+		rule.source_count = 0;
+		return rule_match(&rule, 1, s->user, s->application_name, peer) != NULL;
+	}
+	return false;
+}
+
+static bool
+carry_over(Session *s, Lsn lsn, bool live, const char *former, WalScope **scope,
+	Carryover *carry, ErrInfo *err)
+{
+	CarryoverParams params = {
+		.key = scope_ledger_key(s),
+		.lsn = lsn,
+		.live = live,
+		.former = former,
+		.is_another = on_is_another,
+		.hooks = {.note = on_note, .alarm = on_alarm, .arg = s},
+	};
+
+	if (carryover_apply(carry, &params, scope, err))
+		return true;
+	walscope_free(*scope);
+	*scope = NULL;
+	return false;
+}
+
+LedgerKey
+scope_ledger_key(const Session *s)
+{
+	return (LedgerKey){
+		.state_directory = s->ctx->config->state_directory,
+		.rule = s->rule->name,
+		.user = s->user,
+		.application_name = s->application_name,
+		.system_identifier = s->facts.system_identifier,
+	};
+}
+
 bool
-scope_compile(Session *s, Lsn since, bool live, WalScope **scope, ErrInfo *err)
+scope_compile(Session *s, Lsn since, bool live, const char *former,
+	WalScope **scope, Carryover *carry, ErrInfo *err)
 {
 	ScopeObjects objects = {0};
 	RuleScopeParams params = {
@@ -203,13 +261,16 @@ scope_compile(Session *s, Lsn since, bool live, WalScope **scope, ErrInfo *err)
 			.alarm = on_alarm,
 			.arg = s},
 	};
-	bool ok;
+	bool ok = true;
 
 	*scope = NULL;
-	if (!rulescope_needed(s->rule, params.state_directory))
-		return true;
-	/* The upstream is asked first: the journal's lock is for a moment only. */
-	ok = query_all(s, &objects, err) && rulescope_compile(&params, scope, err);
-	scope_objects_clear(&objects);
-	return ok;
+	*carry = (Carryover){0};
+	if (rulescope_needed(s->rule, params.state_directory))
+	{
+		/* The upstream is asked first: the journal's lock is for a moment only. */
+		ok = query_all(s, &objects, err) &&
+			 rulescope_compile(&params, scope, err);
+		scope_objects_clear(&objects);
+	}
+	return ok && carry_over(s, since, live, former, scope, carry, err);
 }

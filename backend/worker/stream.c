@@ -73,6 +73,31 @@ typedef struct Stream
 } Stream;
 
 /*
+ * The scope that follows from the session's rule now, in force from the next record
+ * on.  False, with err, if the stream cannot go on; *retry if it can, but that is not
+ * known yet.
+ */
+static bool
+change_scope(Stream *st, bool *retry, ErrInfo *err)
+{
+	Session *s = st->s;
+	LedgerKey key = scope_ledger_key(s);
+	const char *former = feed_ledger_rule(st->feed);
+	Carryover carry;
+	WalScope *scope;
+	bool ok;
+
+	*retry = !scope_compile(s, st->sent, true, former, &scope, &carry, err);
+	if (*retry)
+		return true;
+	/* without a scope the feed goes on by its ledger, if it has one */
+	ok = feed_narrow(st->feed, scope, &carry, err) &&
+		 (scope == NULL || carryover_commit(&carry, &key, err));
+	carryover_clear(&carry);
+	return ok;
+}
+
+/*
  * Take over a newer configuration, and what it means for us.  False, with err, if
  * the stream cannot go on.
  */
@@ -84,7 +109,7 @@ refresh_rule(Stream *st, ErrInfo *err)
 	uint64_t digest = rule_filter_digest(&s->rule->filter);
 	int delay_ms = s->rule->send_delay_ms;
 	Config *previous;
-	WalScope *scope;
+	bool retry;
 
 	snprintf(rule, sizeof(rule), "%s", s->rule->name);
 	if (child_refresh_config(s->ctx, &previous))
@@ -106,15 +131,15 @@ refresh_rule(Stream *st, ErrInfo *err)
 	if (!st->scope_pending || monotime_ms() < st->scope_retry_ms ||
 		!facts_get(&s->facts))
 		return true;
-	if (!scope_compile(s, st->sent, true, &scope, err))
+	if (!change_scope(st, &retry, err))
+		return false;
+	if (retry)
 	{
 		log_err(LOG_WARNING, err);
 		st->scope_retry_ms = monotime_ms() + SCOPE_RETRY_MS;
 		return true;
 	}
 	st->scope_pending = false;
-	if (!feed_narrow(st->feed, scope, err))
-		return false;
 	log_msg(LOG_LOG, "rule \"%s\" has changed, in force from " LSN_FORMAT " on",
 		s->rule->name, LSN_ARGS(st->sent));
 	return true;
@@ -602,6 +627,26 @@ run(Stream *st, bool filtered)
 	finish(st, end, &err);
 }
 
+/* What the standby lacks from under other rules is on record before anything is sent. */
+static bool
+open_feed(Stream *st, bool *filtered, ErrInfo *err)
+{
+	LedgerKey key = scope_ledger_key(st->s);
+	Carryover carry;
+	WalScope *scope;
+	bool ok;
+
+	if (!scope_compile(st->s, st->start, false, NULL, &scope, &carry, err))
+		return false;
+	*filtered = scope != NULL;
+	st->feed = feed_new(st->s, st->tli, st->start, scope, &carry, err);
+	ok = st->feed != NULL && carryover_commit(&carry, &key, err);
+	carryover_clear(&carry);
+	if (!ok && st->feed != NULL)
+		feed_free(st->feed);
+	return ok;
+}
+
 static void
 on_end(void *arg)
 {
@@ -621,16 +666,10 @@ stream_run(Session *s, const ReplCommand *command)
 		.ahead_until_ms = monotime_ms() + AHEAD_MS,
 		.waited = true,
 	};
-	WalScope *scope;
+	bool filtered;
 	ErrInfo err;
 
-	if (!scope_compile(s, command->start, false, &scope, &err))
-	{
-		session_error(s, &err);
-		return;
-	}
-	st.feed = feed_new(s, st.tli, st.start, scope, &err);
-	if (st.feed == NULL)
+	if (!open_feed(&st, &filtered, &err))
 	{
 		session_error(s, &err);
 		return;
@@ -639,7 +678,7 @@ stream_run(Session *s, const ReplCommand *command)
 	reply_begin(s, st.tli, st.sent);
 	session_set_state(s, st.state);
 	session_push_end(s, on_end, st.feed);
-	run(&st, scope != NULL);
+	run(&st, filtered);
 	session_pop_end(s);
 	feed_finish(st.feed);
 	feed_free(st.feed);

@@ -10,6 +10,7 @@
 
 #include "util/errinfo.h"
 #include "util/lsn.h"
+#include "state/carryover.h"
 #include "wal/walscope.h"
 #include "worker/session.h"
 #include "source/source.h"
@@ -23,8 +24,8 @@ typedef struct Feed Feed;
  * something is, the standby's ledger says what it was given; if that cannot be
  * written, NULL and err are returned.
  */
-MUST_CHECK Feed *feed_new(
-	Session *s, TimeLineId tli, Lsn start, WalScope *scope, ErrInfo *err);
+MUST_CHECK Feed *feed_new(Session *s, TimeLineId tli, Lsn start,
+	WalScope *scope, const Carryover *carry, ErrInfo *err);
 /* The stream ends in good order: bring the ledger up to date. */
 void feed_finish(Feed *feed);
 void feed_free(Feed *feed);
@@ -54,6 +55,10 @@ int feed_hold_ms(const Feed *feed);
  * middle of, too.  scope becomes the feed's; it may be NULL.  False, with err, if
  * the ledger cannot be written: nothing may be sent then.
  */
-MUST_CHECK bool feed_narrow(Feed *feed, WalScope *scope, ErrInfo *err);
+MUST_CHECK bool feed_narrow(
+	Feed *feed, WalScope *scope, const Carryover *carry, ErrInfo *err);
+
+/* The rule that its ledger is of; NULL without one. */
+const char *feed_ledger_rule(const Feed *feed);
 
 #endif /* WORKER_FEED_H */

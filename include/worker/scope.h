@@ -7,6 +7,8 @@
 
 #include "base.h"
 
+#include "state/carryover.h"
+#include "state/ledger.h"
 #include "util/errinfo.h"
 #include "wal/walscope.h"
 #include "worker/session.h"
@@ -23,10 +25,17 @@
  * what changed lists put out and, for a stream that is live, all that is new to
  * the journal; at the start of a stream, that was never let through.
  *
+ * What the standby lacks from under other rules is out as well; carry has what of
+ * that is to be written down yet, see carryover.h, and is to be cleared.  former is
+ * the rule that the ledger of a live stream is of; NULL: it has none.
+ *
  * Waits for the upstream.  False, with err, if something that has to be known is
  * not: the standby must get nothing then.
  */
-MUST_CHECK bool scope_compile(
-	Session *s, Lsn since, bool live, WalScope **scope, ErrInfo *err);
+MUST_CHECK bool scope_compile(Session *s, Lsn since, bool live,
+	const char *former, WalScope **scope, Carryover *carry, ErrInfo *err);
+
+/* The standby's ledger under the rule that it has; good for as long as that. */
+LedgerKey scope_ledger_key(const Session *s);
 
 #endif /* WORKER_SCOPE_H */
