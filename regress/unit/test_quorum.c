@@ -284,7 +284,7 @@ many_standbys(void **state UNUSED)
 		COUNT = 2000
 	};
 	QuorumSession *sessions = calloc(COUNT, sizeof(*sessions));
-	char(*name)[8] = calloc(COUNT, sizeof(*name));
+	char(*name)[16] = calloc(COUNT, sizeof(*name));
 	AckPolicy policy = policy_of("ANY 700 (*)");
 	AckPositions covered;
 
