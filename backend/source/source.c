@@ -369,8 +369,11 @@ source_probe(Source *src, Lsn lsn, ErrInfo *err)
 		read_ring(src, lsn, &byte, 1, &got) != RING_LOST ||
 		read_spool(src, lsn, &byte, 1, &got))
 		return SOURCE_OK;
-	return own_status(
-		src, ownconn_prepare(src->own, &src->line, src->tli, lsn, err), err);
+	status = ownconn_prepare(src->own, &src->line, src->tli, lsn, err);
+	/* where the timeline ends is known without the upstream */
+	if (upstream_lacks(src, status, err) && archive_may_have(src->archive, lsn))
+		return SOURCE_OK;
+	return own_status(src, status, err);
 }
 
 void

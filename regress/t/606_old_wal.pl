@@ -80,6 +80,21 @@ END
 	$standbys[0]->start;
 	ok($standbys[0]->poll_query_until('postgres', 'SELECT count(*) = 22 FROM t'), "$major: the upstream need not be there");
 	$standbys[0]->stop;
+
+	# nor for a timeline that has ended
+	my $offset_of_wb = $wb->log_offset;
+	PostgreSQL::Test::Utils::append_to_file($primary->data_dir . '/standby.signal', '');
+	$primary->start;
+	$primary->promote;
+	$wb->wait_for_log(qr/streaming from upstream .* on timeline 2/, $offset_of_wb, "$major: the upstream is on timeline 2");
+	$primary->stop('immediate');
+	my $wire = $wb->wire(timeout => 20);
+	$wire->startup;
+	my @answer = $wire->query('START_REPLICATION ' . lsn_text(hex(substr($file, 16)) << 20) . ' TIMELINE 1');
+	is(PgWire::types(@answer), 'W', "$major: what is of timeline 1 can be had");
+	my ($type, $body) = $wire->read_message;
+	is(substr($body // '', 0, 1), 'w', "$major: and comes");
+	$wire->close;
 	$wb->stop;
 }
 
