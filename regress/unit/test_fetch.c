@@ -257,6 +257,8 @@ a_command_has_a_clean_start(void **state UNUSED)
 	int open_fd = dup(STDERR_FILENO);
 
 	archive(&right);
+	/* whoever runs us may have been told to ignore it, as by nohup */
+	signal(SIGHUP, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
