@@ -210,6 +210,16 @@ move(Position *position)
 	return true;
 }
 
+/* Whether all of a timeline is here, as far as its end is known. */
+static bool
+is_at_end(TimeLineId tli)
+{
+	Lsn end;
+
+	return history_end(&reader.up.line, tli, &end) &&
+		   ring_state(reader.ctx->ring).head >= end;
+}
+
 static ReceiveEnd
 receive(Position *position)
 {
@@ -236,7 +246,7 @@ receive(Position *position)
 			log_msg(LOG_LOG, "timeline %u of the upstream has ended",
 				position->tli);
 			/* unless it ends again and again without anything on it */
-			if (received || position->tli != reader.up.facts.tli)
+			if (received || is_at_end(position->tli))
 				reader.pause_ms = 0;
 			break;
 		case RECEIVE_ENDED:
