@@ -95,26 +95,39 @@ query_all(Session *s, ScopeObjects *objects, ErrInfo *err)
  * Whether the transaction that made an object may still commit, so that its row
  * cannot be seen yet: it runs, or has not been replayed by an upstream that is a
  * standby itself.  To be asked before the row is, or it could commit in between.
+ *
+ * The transactions of a standby's upstream are not in its pg_locks, but
+ * pg_xact_status() knows them (PostgreSQL 13).  It wants the epoch too, which is that
+ * of the nearest transaction id that has not ended yet, the snapshot's xmax; and NULL
+ * is one that has ended long ago.
  */
-static ScopeAnswer
+static bool
 query_in_progress(
 	PGconn *conn, uint32_t xid, Lsn lsn, bool *in_progress, ErrInfo *err)
 {
-	char query[320];
+	char query[1024];
 	PGresult *rows;
 
 	snprintf(query, sizeof(query),
-		"SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_locks "
-		"WHERE locktype = 'transactionid' AND transactionid = '%u'::xid) "
-		"OR (pg_catalog.pg_is_in_recovery() "
-		"AND pg_catalog.pg_last_wal_replay_lsn() <= '" LSN_FORMAT "'::pg_lsn)",
-		xid, LSN_ARGS(lsn));
+		"SELECT (pg_catalog.pg_is_in_recovery() AND COALESCE("
+		"pg_catalog.pg_last_wal_replay_lsn() <= '" LSN_FORMAT
+		"'::pg_catalog.pg_lsn, true)) OR CASE "
+		"WHEN %u < 3 THEN false "
+		"WHEN x.full_xid >= x.xmax THEN true "
+		"WHEN x.full_xid < 3 THEN false "
+		"ELSE COALESCE(pg_catalog.pg_xact_status("
+		"x.full_xid::text::pg_catalog.xid8) = 'in progress', false) END "
+		"FROM (SELECT s.xmax, s.xmax + ((%u::bigint - s.xmax %% 4294967296 "
+		"+ 6442450944) %% 4294967296) - 2147483648 AS full_xid "
+		"FROM (SELECT pg_catalog.pg_snapshot_xmax("
+		"pg_catalog.pg_current_snapshot())::text::bigint AS xmax) s) x",
+		LSN_ARGS(lsn), xid, xid);
 	rows = pgconn_exec(conn, query, QUERY_TIMEOUT_MS, err);
 	if (rows == NULL)
-		return SCOPE_ANSWER_ERROR;
+		return false;
 	*in_progress = PQgetvalue(rows, 0, 0)[0] == 't';
 	PQclear(rows);
-	return SCOPE_ANSWER_NAME;
+	return true;
 }
 
 static ScopeAnswer
@@ -149,8 +162,9 @@ on_look_up(void *arg, ScopeKind kind, Oid oid, uint32_t xid, Lsn lsn,
 
 	if (conn == NULL)
 		return SCOPE_ANSWER_ERROR;
-	answer = query_in_progress(conn, xid, lsn, &in_progress, err);
-	if (in_progress)
+	if (!query_in_progress(conn, xid, lsn, &in_progress, err))
+		answer = SCOPE_ANSWER_ERROR;
+	else if (in_progress)
 	{
 		errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
 			"the name of %s %u, first met at " LSN_FORMAT
@@ -162,7 +176,7 @@ on_look_up(void *arg, ScopeKind kind, Oid oid, uint32_t xid, Lsn lsn,
 			xid);
 		answer = SCOPE_ANSWER_ERROR;
 	}
-	if (answer != SCOPE_ANSWER_ERROR)
+	else
 		answer = query_name(conn, kind, oid, name, err);
 	PQfinish(conn);
 	return answer;
