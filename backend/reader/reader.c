@@ -207,6 +207,7 @@ move(Position *position)
 	signals_exit_at_once(false);
 	PQfinish(reader.up.conn);
 	reader.up = next;
+	reader.anew = false; /* that was said of the other one */
 	return true;
 }
 

@@ -287,8 +287,10 @@ check_line(const Facts *facts, const History *line, const Position *position,
 			"upstream is behind: it is on timeline %u, the standbys may be on "
 			"timeline %u",
 			facts->tli, known.tli);
-		return errinfo_hint(
-			err, "Check upstream.conninfo: is this a former primary?");
+		return errinfo_hint(err,
+			"Check upstream.conninfo: is this a former primary?  If the "
+			"standbys are to follow it, stop walbouncer, empty its "
+			"state_directory, and start it again.");
 	}
 	if (facts_get(&known) && !check_number(facts, line, &known, err))
 		return false;

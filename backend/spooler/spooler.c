@@ -186,12 +186,16 @@ is_lost(const ErrInfo *err)
 			   0;
 }
 
-/* Nobody has what comes next: there will be a gap. */
+/*
+ * Nobody has what comes next: there will be a gap.  Not where the upstream counts on
+ * the spool: a position behind the gap would confirm what is in it.
+ */
 static void
 skip_to_ring(const ErrInfo *err)
 {
 	RingState ring = ring_state(spooler.ctx->ring);
 	ErrInfo sync_err;
+	ErrInfo why = *err;
 
 	if (!is_lost(err) || ring.tli == 0 ||
 		(ring.tli == spooler.segment.tli &&
@@ -199,6 +203,16 @@ skip_to_ring(const ErrInfo *err)
 				spooler.segment.written))
 	{
 		disk_refuses(err); /* not the disk, but as lasting */
+		return;
+	}
+	if (spooler.ctx->config->acknowledge.spooled)
+	{
+		errinfo_detail(&why,
+			"\"upstream.acknowledge\" asks for the spool, which "
+			"would have a gap.");
+		errinfo_hint(&why, "Set it to \"received\" until the log tells of the "
+						   "gap, if that is acceptable.");
+		disk_refuses(&why);
 		return;
 	}
 	/* nobody looks at this file again */
