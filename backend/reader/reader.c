@@ -134,9 +134,10 @@ find_position(void)
 
 /* Everybody may know what we know, in this run and in the next one. */
 static void
-publish_facts(const Facts *facts)
+publish_facts(void)
 {
 	const Config *config = reader.ctx->config;
+	const Facts *facts = &reader.up.facts;
 	ErrInfo err;
 
 	/* the history first: what is in the facts is looked for in the spool */
@@ -155,7 +156,7 @@ start(Position *position)
 	ErrInfo err;
 	Lsn end;
 
-	publish_facts(&reader.up.facts);
+	publish_facts();
 	/* the spooler had to know the facts first */
 	if (position->tli == 0)
 		*position = find_position();
@@ -221,7 +222,8 @@ is_at_end(TimeLineId tli)
 		   ring_state(reader.ctx->ring).head >= end;
 }
 
-static ReceiveEnd
+/* Until the stream ends for good. */
+static void
 receive(Position *position)
 {
 	ReceiveEnd end;
@@ -234,7 +236,7 @@ receive(Position *position)
 		if (end != RECEIVE_MOVED)
 			break;
 		if (move(position) && !start(position))
-			return RECEIVE_FAILED;
+			return;
 	}
 	if (received)
 		reader.pause_ms = FIRST_PAUSE_MS;
@@ -261,7 +263,6 @@ receive(Position *position)
 			log_err(LOG_WARNING, &err);
 			break;
 	}
-	return end;
 }
 
 /* One connection, from its start to its end. */
@@ -283,7 +284,7 @@ serve_one_connection(void)
 		return;
 	}
 	if (start(&position))
-		(void) receive(&position);
+		receive(&position);
 	PQfinish(reader.up.conn);
 	reader.up.conn = NULL;
 }

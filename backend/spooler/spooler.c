@@ -27,7 +27,6 @@
  */
 #include "base.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -351,13 +350,7 @@ turn(bool *asleep)
 		config_free(previous);
 		spooler.retention_ms = 0;
 	}
-	if (!find_beginning())
-	{
-		board_sleep_begin();
-		wait_for_work();
-		return;
-	}
-	if (look_after_files())
+	if (find_beginning() && look_after_files())
 		busy = write_some();
 	if (busy)
 		*asleep = false;
