@@ -8,8 +8,12 @@ use File::Path qw(rmtree);
 use Test::More;
 use WalBouncer;
 
-foreach my $major (majors())
+# Far ahead: it asks for a segment that is behind the end.  Or in the same segment: it
+# asks for the start of that, and only its first reply says where it is.
+my $round = 0;
+foreach my $major (majors(), (majors())[0])
 {
+	my $far = $round++ % 2;
 	my $old = new_primary("old$major", major => $major, initdb => [ '--wal-segsize=1', '-k' ],
 		conf => "wal_log_hints = on\nfull_page_writes = on\n");
 	$old->safe_psql('postgres', 'CREATE TABLE t (t text)');
@@ -25,11 +29,17 @@ foreach my $major (majors())
 	$old->safe_psql('postgres', "INSERT INTO t VALUES ('shared')");
 	ok(wait_for_replay($old, $_), $_->name . ' has all') foreach $ahead, $behind, $new;
 
+	# the switch is in the first part of a segment, so that there is room behind it
+	$old->safe_psql('postgres', 'SELECT pg_switch_wal()');
+	$old->safe_psql('postgres', 'CREATE TABLE behind_the_switch ()');
+	ok(wait_for_replay($old, $_), $_->name . ' has all') foreach $ahead, $behind, $new;
+
 	# neither the successor nor the other standby gets what comes now
 	$new->stop;
 	$behind->stop;
 	$old->safe_psql('postgres',
-		"INSERT INTO t VALUES ('lost'); SELECT pg_logical_emit_message(true, '', repeat('lost', 600000))");
+		"INSERT INTO t VALUES ('lost'); SELECT pg_logical_emit_message(true, '', repeat('lost', "
+		  . ($far ? 600_000 : 6_000) . '))');
 	ok(wait_for_replay($old, $ahead), 'one standby is ahead');
 	$old->stop('immediate');
 	my $offset = $wb->log_offset;
@@ -38,7 +48,10 @@ foreach my $major (majors())
 	$new->start;
 	$new->promote;
 	$new->safe_psql('postgres', "INSERT INTO t VALUES ('new')");
+	my $ahead_at = lsn_number($ahead->safe_psql('postgres', 'SELECT pg_last_wal_replay_lsn()'));
 	my (undef, $switch) = split ' ', $new->safe_psql('postgres', "SELECT pg_read_file('pg_wal/00000002.history')");
+	is(int($ahead_at / (1 << 20)) > int(lsn_number($switch) / (1 << 20)) ? 1 : 0, $far,
+		"$major: " . ($far ? 'far ahead' : 'ahead in the same segment'));
 	$wb->configure(upstream => $new);
 	ok($wb->reload, 'moved to the successor');
 	$wb->wait_for_log(qr/timeline 1 ended at \Q$switch\E, going on with timeline 2/, $offset, 'the reader follows');
