@@ -16,4 +16,11 @@ int64_t monotime_ms(void);
  */
 int64_t monotime_pg_timestamp(void);
 
+/*
+ * Such a time in text, as PostgreSQL has it with DateStyle ISO and TimeZone UTC:
+ * "2026-03-01 12:00:00.123456+00".
+ */
+#define MONOTIME_TEXT_SIZE 48
+void monotime_format(int64_t pg_timestamp, char text[MONOTIME_TEXT_SIZE]);
+
 #endif /* UTIL_MONOTIME_H */
