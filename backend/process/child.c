@@ -14,6 +14,7 @@
 #include "process/signals.h"
 #include "process/title.h"
 #include "shm/board.h"
+#include "shm/control.h"
 #include "shm/facts.h"
 #include "shm/published.h"
 #include "util/log.h"
@@ -39,6 +40,7 @@ child_begin(
 	else
 		ring_make_read_only(ctx->ring);
 	facts_enter(writes_ring);
+	control_enter();
 	published_enter();
 	log_set_role("%s", role);
 	title_set("%s", role);

@@ -59,6 +59,8 @@ static const char *const state_names[] = {
 	[CELL_IDLE] = "idle",
 	[CELL_CATCHUP] = "catchup",
 	[CELL_STREAMING] = "streaming",
+	[CELL_PAUSED] = "paused",
+	[CELL_CONSOLE] = "console",
 	[CELL_RUNNING] = "running",
 };
 
@@ -66,6 +68,20 @@ const char *
 board_state_name(CellState state)
 {
 	return state_names[state];
+}
+
+static const char *const source_names[] = {
+	[BOARD_SOURCE_NONE] = NULL,
+	[BOARD_SOURCE_RING] = "ring",
+	[BOARD_SOURCE_SPOOL] = "spool",
+	[BOARD_SOURCE_UPSTREAM] = "upstream",
+	[BOARD_SOURCE_ARCHIVE] = "archive",
+};
+
+const char *
+board_source_name(BoardSource source)
+{
+	return source_names[source];
 }
 
 static BoardCell *
@@ -104,13 +120,15 @@ board_create(int worker_count)
 }
 
 /*
- * The descriptors of other cells: the reader needs them all; a worker needs its
- * own and the reader's.
+ * The descriptors of other cells: the reader and the monitor need them all, others
+ * their own and the reader's.
  */
 static void
 close_foreign_fds(int own)
 {
-	for (int i = 0; own != BOARD_READER && i < board.cell_count; i++)
+	if (own == BOARD_READER || own == BOARD_MONITOR)
+		return;
+	for (int i = 0; i < board.cell_count; i++)
 	{
 		if (i != own && i != BOARD_READER)
 		{

@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #include "exitcode.h"
+#include "monitor/monitor.h"
 #include "reader/reader.h"
+#include "shm/control.h"
 #include "spooler/spooler.h"
 #include "supervisor/forker.h"
 #include "supervisor/runstate.h"
@@ -50,9 +52,13 @@ forker_init(void (*leave)(bool is_worker))
 static const char *
 kind_name(int cell)
 {
-	return cell == BOARD_READER    ? "reader"
-		   : cell == BOARD_SPOOLER ? "spooler"
-								   : "worker";
+	static const char *const services[] = {
+		[BOARD_READER] = "reader",
+		[BOARD_SPOOLER] = "spooler",
+		[BOARD_MONITOR] = "monitor",
+	};
+
+	return cell < BOARD_FIRST_WORKER ? services[cell] : "worker";
 }
 
 static void be_child(ChildContext *ctx, pid_t parent) NORETURN;
@@ -69,6 +75,8 @@ be_child(ChildContext *ctx, pid_t parent)
 		worker_main(ctx);
 	if (ctx->cell == BOARD_SPOOLER)
 		spooler_main(ctx);
+	if (ctx->cell == BOARD_MONITOR)
+		monitor_main(ctx);
 	reader_main(ctx);
 }
 
@@ -152,6 +160,16 @@ log_end(int cell, const Child *child, int status)
 			(int) child->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
 }
 
+/* What its process has left in the cell, before that is wiped. */
+static void
+note_halt(int cell)
+{
+	BoardView view;
+
+	if (cell >= BOARD_FIRST_WORKER && board_view(cell, &view))
+		control_worker_ended(&view.status);
+}
+
 bool
 forker_reap(ForkerDeath *death)
 {
@@ -167,6 +185,7 @@ forker_reap(ForkerDeath *death)
 			continue; /* of whoever has become us by exec */
 		child = &forker.children[cell];
 		log_end(cell, child, status);
+		note_halt(cell);
 		*death = (ForkerDeath){.cell = cell,
 			.state = board_state(cell),
 			.born_ms = child->born_ms};

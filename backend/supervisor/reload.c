@@ -69,20 +69,21 @@ merge_running(const Config *running, Config *loaded, ErrInfo *err)
 }
 
 bool
-reload_again(Settings *s)
+reload_again(Settings *s, ErrInfo *err)
 {
 	Settings next = {.file = s->file, .overrides = s->overrides};
-	ErrInfo err;
 
 	if (s->file == NULL)
 	{
-		log_msg(LOG_LOG, "configuration not changed: there is no file");
+		errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			"configuration not changed: there is no file");
+		log_err(LOG_LOG, err);
 		return false;
 	}
-	if (!read_settings(&next, &err) ||
-		!merge_running(s->config, next.config, &err))
+	if (!read_settings(&next, err) ||
+		!merge_running(s->config, next.config, err))
 	{
-		log_err(LOG_ERROR, &err);
+		log_err(LOG_ERROR, err);
 		log_msg(LOG_ERROR, "configuration not changed");
 		config_free(next.config);
 		free(next.text);

@@ -42,6 +42,7 @@
 #include "exitcode.h"
 #include "process/title.h"
 #include "shm/board.h"
+#include "shm/control.h"
 #include "shm/facts.h"
 #include "shm/published.h"
 #include "shm/ring.h"
@@ -66,8 +67,7 @@ static struct
 	pid_t pid;
 	Settings settings;
 	RunState run;
-	Backoff reader_backoff;
-	Backoff spooler_backoff;
+	Backoff service_backoff[BOARD_FIRST_WORKER]; /* by cell */
 	Backoff worker_backoff;
 	Ring *ring;
 	PidFile pidfile;
@@ -322,6 +322,7 @@ set_up_memory(const Config *config)
 	board_create(cells);
 	forker_init(leave_supervisor);
 	facts_create();
+	control_create();
 	published_create();
 	published_store(super.settings.text);
 }
@@ -429,14 +430,10 @@ reap_children(int64_t now_ms)
 
 	while (forker_reap(&death))
 	{
-		if (death.cell == BOARD_READER)
+		if (death.cell < BOARD_FIRST_WORKER)
 		{
-			backoff_failed(&super.reader_backoff, death.born_ms, now_ms);
-			continue;
-		}
-		if (death.cell == BOARD_SPOOLER)
-		{
-			backoff_failed(&super.spooler_backoff, death.born_ms, now_ms);
+			backoff_failed(
+				&super.service_backoff[death.cell], death.born_ms, now_ms);
 			continue;
 		}
 		if (death.state == CELL_STARTING || death.state == CELL_SPARE)
@@ -497,17 +494,35 @@ start_spares(int64_t now_ms)
 	}
 }
 
+/* Whether the configuration asks for the service of a cell. */
+static bool
+is_wanted(int cell)
+{
+	const Config *config = super.settings.config;
+
+	switch (cell)
+	{
+		case BOARD_SPOOLER:
+			return config_has_spool(config);
+		case BOARD_MONITOR:
+			return config->monitor_port != 0;
+		default:
+			return true;
+	}
+}
+
 static void
 start_children(int64_t now_ms)
 {
-	if (forker_pid(BOARD_READER) == 0 &&
-		now_ms >= super.reader_backoff.not_before_ms)
-		(void) start_child(BOARD_READER, &super.reader_backoff, now_ms);
-	if (!config_has_spool(super.settings.config))
-		forker_signal(BOARD_SPOOLER, SIGTERM); /* not any more */
-	else if (forker_pid(BOARD_SPOOLER) == 0 &&
-			 now_ms >= super.spooler_backoff.not_before_ms)
-		(void) start_child(BOARD_SPOOLER, &super.spooler_backoff, now_ms);
+	for (int cell = 0; cell < BOARD_FIRST_WORKER; cell++)
+	{
+		Backoff *backoff = &super.service_backoff[cell];
+
+		if (!is_wanted(cell))
+			forker_signal(cell, SIGTERM); /* not any more */
+		else if (forker_pid(cell) == 0 && now_ms >= backoff->not_before_ms)
+			(void) start_child(cell, backoff, now_ms);
+	}
 	if (now_ms >= super.worker_backoff.not_before_ms)
 		start_spares(now_ms);
 }
@@ -516,9 +531,10 @@ start_children(int64_t now_ms)
 static void
 signal_children(void)
 {
-	int workers = forker_count() - (forker_pid(BOARD_READER) != 0 ? 1 : 0) -
-				  (forker_pid(BOARD_SPOOLER) != 0 ? 1 : 0);
+	int workers = forker_count();
 
+	for (int i = 0; i < BOARD_FIRST_WORKER; i++)
+		workers -= forker_pid(i) != 0;
 	for (int i = 0; i < board_cell_count(); i++)
 	{
 		ChildDuty duty = i < BOARD_FIRST_WORKER ? DUTY_SERVICE
@@ -535,9 +551,15 @@ signal_children(void)
 static void
 reload(void)
 {
+	ErrInfo err;
+	bool good;
+
 	super.reload_requested = false;
-	if (super.run.phase != RUN_SERVING || !reload_again(&super.settings))
+	if (super.run.phase != RUN_SERVING)
 		return;
+	good = reload_again(&super.settings, &err);
+	control_reload_done(good, &err);
+	/* a console that has asked for it waits for the answer */
 	for (int i = 0; i < board_cell_count(); i++)
 	{
 		if (forker_pid(i) != 0)
@@ -578,10 +600,11 @@ arm_timer(int64_t now_ms)
 
 	if (super.run.phase == RUN_SERVING)
 	{
-		if (super.reader_backoff.not_before_ms > now_ms)
-			wake_at(&when_ms, super.reader_backoff.not_before_ms);
-		if (super.spooler_backoff.not_before_ms > now_ms)
-			wake_at(&when_ms, super.spooler_backoff.not_before_ms);
+		for (int i = 0; i < BOARD_FIRST_WORKER; i++)
+		{
+			if (super.service_backoff[i].not_before_ms > now_ms)
+				wake_at(&when_ms, super.service_backoff[i].not_before_ms);
+		}
 		if (super.worker_backoff.not_before_ms > now_ms)
 			wake_at(&when_ms, super.worker_backoff.not_before_ms);
 	}

@@ -135,18 +135,15 @@ fail:
 void
 config_free(Config *config)
 {
+	const Option *opt;
+
 	if (config == NULL)
 		return;
-	free(config->listen_addresses);
-	free(config->unix_socket_directories);
-	free(config->state_directory);
-	free(config->pid_file);
-	free(config->user);
-	free(config->upstream_conninfo);
-	free(config->upstream_catalog_database);
-	free(config->upstream_slot);
-	free(config->upstream_acknowledge);
-	free(config->wal_fetch_command);
+	for (size_t i = 0; (opt = option_at(i)) != NULL; i++)
+	{
+		if (opt->type == OPTION_STRING)
+			free(*(char **) ((char *) config + opt->offset));
+	}
 	for (size_t i = 0; i < config->rule_count; i++)
 		rule_clear(&config->rules[i]);
 	free(config->rules);

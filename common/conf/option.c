@@ -216,6 +216,20 @@ static const Option options[] = {
 		.offset = offsetof(Config, shutdown_timeout_ms),
 		.help = "Time that standbys have to take what is left at a smart stop, "
 				"before the stop becomes a fast one."},
+	{.name = "monitor_listen_addresses",
+		.type = OPTION_STRING,
+		.preset = "localhost",
+		.offset = offsetof(Config, monitor_listen_addresses),
+		.help = "Host names or addresses that the monitor listens on, separated "
+				"by commas; * is all."},
+	{.name = "monitor_port",
+		.type = OPTION_INT,
+		.preset = "0",
+		.min = 0,
+		.max = 65535,
+		.offset = offsetof(Config, monitor_port),
+		.help = "TCP port for metrics and the status page over HTTP; 0 is no "
+				"monitor."},
 	{.name = "log_min_messages",
 		.type = OPTION_LEVEL,
 		.preset = "log",

@@ -49,6 +49,10 @@ typedef struct Config
 	char *user;     /* to become when started as root; "" none */
 	int shutdown_timeout_ms;
 
+	/* monitoring */
+	char *monitor_listen_addresses; /* comma-separated; "*" all */
+	int monitor_port;               /* 0: no monitor */
+
 	/* logging */
 	LogLevel log_min_messages;
 

@@ -16,11 +16,15 @@
 #include "util/errinfo.h"
 
 /* Types of result columns.  (pg_type.dat) */
+#define TYPE_BOOL ((Oid) 16)
 #define TYPE_BYTEA ((Oid) 17)
 #define TYPE_INT8 ((Oid) 20)
 #define TYPE_INT4 ((Oid) 23)
 #define TYPE_TEXT ((Oid) 25)
 #define TYPE_OID ((Oid) 26)
+#define TYPE_FLOAT8 ((Oid) 701)
+#define TYPE_TIMESTAMPTZ ((Oid) 1184)
+#define TYPE_LSN ((Oid) 3220)
 
 typedef struct MessageColumn
 {

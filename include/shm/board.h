@@ -17,11 +17,13 @@
 #define BOARD_NAME_SIZE 64
 #define BOARD_KEY_SIZE 32
 #define BOARD_ALARM_SIZE 256
+#define BOARD_COMMAND_SIZE 128
 
-/* The cells of the reader and the spooler; workers have those behind. */
+/* The cells of the services; workers have those behind. */
 #define BOARD_READER 0
 #define BOARD_SPOOLER 1
-#define BOARD_FIRST_WORKER 2
+#define BOARD_MONITOR 2
+#define BOARD_FIRST_WORKER 3
 
 typedef enum CellState
 {
@@ -32,11 +34,25 @@ typedef enum CellState
 	CELL_IDLE,      /* waits for a command */
 	CELL_CATCHUP,   /* streams what the standby has missed */
 	CELL_STREAMING, /* streams what comes in */
+	CELL_PAUSED,    /* an operator has stopped the stream */
+	CELL_CONSOLE,   /* serves an operator */
 	CELL_RUNNING    /* a process that is not a worker */
 } CellState;
 
+/* Where a process has its WAL from. */
+typedef enum BoardSource
+{
+	BOARD_SOURCE_NONE,
+	BOARD_SOURCE_RING,
+	BOARD_SOURCE_SPOOL,
+	BOARD_SOURCE_UPSTREAM, /* a connection of its own */
+	BOARD_SOURCE_ARCHIVE   /* wal_fetch_command */
+} BoardSource;
+
 /* "spare", "streaming", ... */
 const char *board_state_name(CellState state);
+/* "ring", ...; NULL for BOARD_SOURCE_NONE. */
+const char *board_source_name(BoardSource source);
 
 /* What a process says of itself: read and written as a whole. */
 typedef struct BoardStatus
@@ -62,6 +78,43 @@ typedef struct BoardStatus
 	/* what somebody should look at, the latest; "" if there was nothing */
 	uint32_t alarms;
 	char alarm[BOARD_ALARM_SIZE];
+
+	/* ---- for those who look on; times are pg_timestamps, 0 is never ---- */
+
+	int64_t began;       /* the process; of a worker, the connection */
+	int64_t state_since; /* the cell's state */
+	/* why it is in that state, or what failed last; "" if all is well */
+	char reason[BOARD_ALARM_SIZE];
+	/* the configuration that it goes by */
+	uint64_t config_generation;
+	BoardSource source;
+	/* WAL that has been sent, since the process began; the reader: received */
+	uint64_t bytes;
+
+	/* a worker with a standby */
+	bool filtered;      /* something is withheld */
+	bool scope_kept;    /* its scope is older, and narrower, than its rule */
+	bool halted;        /* the stream cannot go on from sent; reason says why */
+	uint64_t blanked_bytes; /* sums of xl_tot_len */
+	int64_t reply_time; /* when it last said something */
+	/* when what it has applied last moved, or it had applied all that was sent */
+	int64_t progress_time;
+	/* from our sending to its confirming, microseconds; -1: not known */
+	int64_t write_lag;
+	int64_t flush_lag;
+	int64_t replay_lag;
+	char command[BOARD_COMMAND_SIZE]; /* the present or last one */
+
+	/* the reader */
+	uint32_t connects;    /* how often the upstream has been reached */
+	int64_t connected;    /* since when; 0: it is not */
+	int64_t message_time; /* when it last said something */
+
+	/*
+	 * The monitor: standbys that have been sent this LSN and have not applied it
+	 * are to be asked often; InvalidLsn: somebody waits for none.
+	 */
+	Lsn awaited;
 	uint8_t cancel_key[BOARD_KEY_SIZE];
 	uint32_t cancel_key_len;
 } BoardStatus;

@@ -27,8 +27,8 @@ void reload_log_warnings(const Config *config);
 /*
  * Read the file again.  If it is good it is in force and published (unless it is
  * the same as before), and settings that wait for a restart keep their value;
- * if not, that is logged and nothing changes.  True if it was good.
+ * if not, that is logged, in err, and nothing changes.  True if it was good.
  */
-bool reload_again(Settings *s);
+MUST_CHECK bool reload_again(Settings *s, ErrInfo *err);
 
 #endif /* SUPERVISOR_RELOAD_H */

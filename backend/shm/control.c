@@ -1,0 +1,218 @@
+/*
+ * control.c
+ *		What the supervisor tells everybody.  See control.h.
+ *
+ * One writer, any number of readers: a sequence lock, as for a cell of the board.
+ */
+#include "base.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shm/control.h"
+#include "shm/sharedmem.h"
+#include "util/monotime.h"
+
+typedef struct ControlArea
+{
+	pid_t supervisor_pid;
+	int64_t start_time;
+	_Atomic uint64_t version; /* odd while the supervisor writes */
+	ReloadOutcome outcome;
+	size_t halt_count;
+	Halt halts[CONTROL_HALTS_MAX];
+} ControlArea;
+
+static struct
+{
+	SharedMem memory;
+	ControlArea *area;
+} control;
+
+static size_t
+area_size(void)
+{
+	size_t page = sharedmem_page_size();
+
+	return (sizeof(ControlArea) + page - 1) / page * page;
+}
+
+void
+control_create(void)
+{
+	void *base = sharedmem_reserve(area_size());
+
+	sharedmem_create(&control.memory, "walbouncer-control", area_size());
+	sharedmem_map(&control.memory, base, 0, area_size(), true);
+	control.area = base;
+	control.area->supervisor_pid = getpid();
+	control.area->start_time = monotime_pg_timestamp();
+	control.area->outcome.good = true;
+	control.area->outcome.time = control.area->start_time;
+	control.area->outcome.good_time = control.area->start_time;
+}
+
+void
+control_enter(void)
+{
+	sharedmem_map(&control.memory, control.area, 0, area_size(), false);
+	sharedmem_close(&control.memory);
+}
+
+static void
+write_begin(void)
+{
+	atomic_fetch_add_explicit(&control.area->version, 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+}
+
+static void
+write_end(void)
+{
+	atomic_fetch_add_explicit(&control.area->version, 1, memory_order_release);
+}
+
+/*
+ * Copies what copy() takes until it is of one moment.  The supervisor never stays
+ * inside: if it is killed there, so are we.
+ */
+static void
+read_consistent(void (*copy)(const ControlArea *area, void *into), void *into)
+{
+	ControlArea *area = control.area;
+	uint64_t version;
+
+	do
+	{
+		version = atomic_load_explicit(&area->version, memory_order_acquire);
+		copy(area, into);
+		atomic_thread_fence(memory_order_acquire);
+	} while (version % 2 != 0 || atomic_load_explicit(&area->version,
+									 memory_order_relaxed) != version);
+}
+
+void
+control_reload_done(bool good, const ErrInfo *err)
+{
+	ReloadOutcome *outcome = &control.area->outcome;
+	int64_t now = monotime_pg_timestamp();
+
+	write_begin();
+	outcome->count++;
+	outcome->good = good;
+	outcome->time = now;
+	if (good)
+	{
+		outcome->good_time = now;
+		errinfo_clear(&outcome->err);
+	}
+	else
+		outcome->err = *err;
+	write_end();
+}
+
+static bool
+is_same_standby(const Halt *halt, const BoardStatus *status)
+{
+	return strcmp(halt->rule, status->rule) == 0 &&
+		   strcmp(halt->user, status->user) == 0 &&
+		   strcmp(halt->application_name, status->application_name) == 0;
+}
+
+/* Where a halt of this standby goes. */
+static Halt *
+place_for(const BoardStatus *status)
+{
+	ControlArea *area = control.area;
+	Halt *oldest = &area->halts[0];
+
+	for (size_t i = 0; i < area->halt_count; i++)
+	{
+		if (is_same_standby(&area->halts[i], status))
+			return &area->halts[i];
+		if (area->halts[i].time < oldest->time)
+			oldest = &area->halts[i];
+	}
+	return area->halt_count < CONTROL_HALTS_MAX
+			   ? &area->halts[area->halt_count++]
+			   : oldest;
+}
+
+void
+control_worker_ended(const BoardStatus *status)
+{
+	Halt *halt;
+
+	if (!status->halted)
+		return;
+	write_begin();
+	halt = place_for(status);
+	memcpy(halt->rule, status->rule, sizeof(halt->rule));
+	memcpy(halt->user, status->user, sizeof(halt->user));
+	memcpy(halt->application_name, status->application_name,
+		sizeof(halt->application_name));
+	memcpy(halt->peer, status->peer, sizeof(halt->peer));
+	memcpy(halt->reason, status->reason, sizeof(halt->reason));
+	halt->tli = status->tli;
+	halt->lsn = status->sent;
+	halt->time = monotime_pg_timestamp();
+	write_end();
+}
+
+pid_t
+control_supervisor_pid(void)
+{
+	return control.area->supervisor_pid;
+}
+
+int64_t
+control_start_time(void)
+{
+	return control.area->start_time;
+}
+
+static void
+copy_outcome(const ControlArea *area, void *into)
+{
+	*(ReloadOutcome *) into = area->outcome;
+}
+
+ReloadOutcome
+control_reload_outcome(void)
+{
+	ReloadOutcome outcome;
+
+	read_consistent(copy_outcome, &outcome);
+	return outcome;
+}
+
+uint64_t
+control_reload_count(void)
+{
+	return control_reload_outcome().count;
+}
+
+typedef struct HaltCopy
+{
+	Halt *halts;
+	size_t count;
+} HaltCopy;
+
+static void
+copy_halts(const ControlArea *area, void *into)
+{
+	HaltCopy *copy = into;
+
+	copy->count = Min(area->halt_count, CONTROL_HALTS_MAX);
+	memcpy(copy->halts, area->halts, copy->count * sizeof(Halt));
+}
+
+size_t
+control_halts(Halt halts[CONTROL_HALTS_MAX])
+{
+	HaltCopy copy = {.halts = halts};
+
+	read_consistent(copy_halts, &copy);
+	return copy.count;
+}

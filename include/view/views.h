@@ -1,0 +1,12 @@
+/*
+ * views.h
+ *		The views that there are, for the list in view.c.
+ */
+#ifndef VIEW_VIEWS_H
+#define VIEW_VIEWS_H
+
+#include "view/view.h"
+
+extern const View view_version;
+
+#endif /* VIEW_VIEWS_H */
