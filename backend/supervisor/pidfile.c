@@ -21,6 +21,9 @@
 
 /* How often the file may vanish under us before we give up. */
 #define ATTEMPTS 100
+/* Who only asks whether it is locked holds it for an instant, as walbouncerctl. */
+#define LOCK_ATTEMPTS 10
+#define LOCK_PAUSE_US 10000
 
 /* The first line, if it is a number; 0 if not. */
 static int
@@ -61,6 +64,18 @@ is_current(int fd, const char *path)
 		   mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
 }
 
+static bool
+lock(int fd)
+{
+	for (int attempt = 1; flock(fd, LOCK_EX | LOCK_NB) != 0; attempt++)
+	{
+		if (errno != EWOULDBLOCK || attempt == LOCK_ATTEMPTS)
+			return false;
+		usleep(LOCK_PAUSE_US);
+	}
+	return true;
+}
+
 bool
 pidfile_lock(PidFile *file, const char *path, ErrInfo *err)
 {
@@ -74,7 +89,7 @@ pidfile_lock(PidFile *file, const char *path, ErrInfo *err)
 		if (fd < 0)
 			return errinfo_set(
 				err, SQLSTATE_IO_ERROR, "could not open \"%s\": %m", path);
-		if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		if (!lock(fd))
 		{
 			if (errno == EWOULDBLOCK)
 				held_error(fd, path, err);

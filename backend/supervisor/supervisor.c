@@ -50,6 +50,7 @@
 #include "supervisor/forker.h"
 #include "supervisor/listen.h"
 #include "supervisor/pidfile.h"
+#include "supervisor/pidnote.h"
 #include "supervisor/runstate.h"
 #include "supervisor/supervisor.h"
 #include "state/slot.h"
@@ -71,6 +72,7 @@ static struct
 	Backoff worker_backoff;
 	Ring *ring;
 	PidFile pidfile;
+	time_t started;
 	bool reload_requested;
 
 	/* libevent's, in a row; children close them behind its back */
@@ -92,6 +94,7 @@ static void set_up_files(const Config *config);
 static void set_up_memory(const Config *config);
 static void add_events(void);
 static void leave_supervisor(bool is_worker);
+static void note_status(const char *status);
 static void step(void);
 static void on_exit_of_process(void);
 
@@ -99,6 +102,7 @@ static void
 set_up(const Settings *settings)
 {
 	super.pid = getpid();
+	super.started = time(NULL);
 	super.settings = *settings;
 	umask(077);
 	title_set("supervisor");
@@ -119,6 +123,7 @@ supervisor_run(const Settings *settings)
 {
 	set_up(settings);
 	step();
+	note_status(PIDNOTE_READY);
 	log_msg(LOG_LOG, "ready to accept connections");
 	while (super.run.phase != RUN_ENDED)
 	{
@@ -257,15 +262,32 @@ set_up_directory(const Config *config)
 	set_up_slots(config);
 }
 
+static bool
+write_pidfile(const char *status, ErrInfo *err)
+{
+	char *text = pidnote_format(&super.settings, super.started, status);
+	bool ok =
+		super.pidfile.path == NULL || pidfile_write(&super.pidfile, text, err);
+
+	free(text);
+	return ok;
+}
+
+/* For whoever waits for it; we go on without. */
+static void
+note_status(const char *status)
+{
+	ErrInfo err;
+
+	if (!write_pidfile(status, &err))
+		log_err(LOG_WARNING, &err);
+}
+
 /* The pid file, and what can be there once only: the sockets. */
 static void
 set_up_files(const Config *config)
 {
-	/* the lines of postmaster.pid, as far as we have them, behind the pid */
-	char *text = mem_asprintf("%s\n%lld\n%d\n%s\n%s\n",
-		super.settings.file != NULL ? super.settings.file : "",
-		(long long) time(NULL), config->port, config->unix_socket_directories,
-		config->listen_addresses);
+	char *lock_text = pidnote_format(&super.settings, super.started, NULL);
 	char *path = NULL;
 	ErrInfo err;
 
@@ -274,12 +296,12 @@ set_up_files(const Config *config)
 	else if (config->state_directory[0] != '\0')
 		path = mem_asprintf("%s/walbouncer.pid", config->state_directory);
 	if (path != NULL && (!pidfile_lock(&super.pidfile, path, &err) ||
-							!pidfile_write(&super.pidfile, text, &err)))
+							!write_pidfile(PIDNOTE_STARTING, &err)))
 		log_fatal_err(EXITCODE_STARTUP, &err);
-	if (!listen_open(config, text, &err))
+	if (!listen_open(config, lock_text, &err))
 		log_fatal_err(EXITCODE_STARTUP, &err);
 	free(path);
-	free(text);
+	free(lock_text);
 }
 
 /* Each cell of the board has a descriptor. */
@@ -333,6 +355,7 @@ static void
 request_stop(RunPhase phase, const char *name)
 {
 	log_msg(LOG_LOG, "received %s shutdown request", name);
+	note_status(PIDNOTE_STOPPING);
 	if (runstate_request(&super.run, phase, monotime_ms(),
 			super.settings.config->shutdown_timeout_ms) &&
 		phase == RUN_SMART && super.run.phase == RUN_FAST)
