@@ -36,6 +36,9 @@ parse(const char *conninfo, ErrInfo *err)
 	return settings;
 }
 
+/* What stands for a secret. */
+#define MASK "********"
+
 /* libpq: 'in quotes', with a backslash before quotes and backslashes. */
 static void
 put_setting(Buf *out, const char *keyword, const char *value)
@@ -101,6 +104,35 @@ conninfo_rewrite(const char *conninfo, const char *host, int port, ErrInfo *err)
 		errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
 			"the connection settings are too long");
 		return NULL;
+	}
+	return (char *) out.data;
+}
+
+/* fe-connect.c: dispchar says how to show the value, "*" is a password. */
+char *
+conninfo_mask(const char *conninfo)
+{
+	ErrInfo ignored;
+	PQconninfoOption *settings = parse(conninfo, &ignored);
+	Buf out;
+
+	if (settings == NULL)
+		return mem_strdup(MASK);
+	buf_init(&out, CONNINFO_MAX);
+	for (const PQconninfoOption *o = settings; o->keyword != NULL; o++)
+	{
+		bool secret = strchr(o->dispchar, '*') != NULL;
+
+		if (o->val != NULL)
+			put_setting(
+				&out, o->keyword, secret && o->val[0] != '\0' ? MASK : o->val);
+	}
+	PQconninfoFree(settings);
+	buf_put_u8(&out, '\0');
+	if (out.failed)
+	{
+		buf_clear(&out);
+		return mem_strdup(MASK);
 	}
 	return (char *) out.data;
 }

@@ -21,4 +21,10 @@ MUST_CHECK bool conninfo_check(const char *conninfo, ErrInfo *err);
 MUST_CHECK char *conninfo_rewrite(
 	const char *conninfo, const char *host, int port, ErrInfo *err);
 
+/*
+ * The same settings to be shown, malloc'd: what libpq takes for a secret, such as
+ * password, is ********.  So is all of what libpq cannot read.
+ */
+char *conninfo_mask(const char *conninfo);
+
 #endif /* CONF_CONNINFO_H */

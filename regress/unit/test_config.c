@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/conninfo.h"
 #include "conf/option.h"
 #include "util/mem.h"
 
@@ -271,6 +272,42 @@ verbose_lowers_the_threshold_only(void **state UNUSED)
 }
 
 /* libpq's own words are not ours to compare, but they have to be there. */
+static void
+passwords_are_not_shown(void **state UNUSED)
+{
+	static const struct
+	{
+		const char *conninfo;
+		const char *want;
+	} rows[] = {
+		{"host=a password=secret", "password='********' host='a'"},
+		{"host=a password='it''s' sslpassword=hush",
+			"********" /* not libpq's quoting */},
+		{"host=a password='a\\'secret' sslpassword=hush",
+			"password='********' host='a' sslpassword='********'"},
+		{"postgresql://u:secret@h:5/d?sslpassword=hush",
+			"user='u' password='********' dbname='d' host='h' port='5' "
+			"sslpassword='********'"},
+		{"host=a passfile=/f password=''",
+			"password='' passfile='/f' host='a'"},
+		{"password=secret nonsense", "********"},
+		{"postgresql://u:sec%ret@h", "********"},
+		{"", ""},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		char *shown = conninfo_mask(rows[i].conninfo);
+
+		if (strcmp(shown, rows[i].want) != 0)
+			print_message("# %s\n", shown);
+		assert_null(strstr(shown, "sec"));
+		assert_null(strstr(shown, "hush"));
+		assert_string_equal(shown, rows[i].want);
+		free(shown);
+	}
+}
+
 static void
 unreadable_conninfo_has_place_and_reason(void **state UNUSED)
 {
@@ -550,6 +587,7 @@ main(void)
 		cmocka_unit_test(command_line_wins_over_file),
 		cmocka_unit_test(ports_of_the_command_line_are_checked),
 		cmocka_unit_test(verbose_lowers_the_threshold_only),
+		cmocka_unit_test(passwords_are_not_shown),
 		cmocka_unit_test(unreadable_conninfo_has_place_and_reason),
 		cmocka_unit_test(filter_that_rests_on_application_name_warns),
 		cmocka_unit_test(changes_that_wait_for_a_restart_are_named),
