@@ -26,27 +26,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "state/slot.h"
+#include "state/slotfile.h"
 #include "state/slotlimit.h"
-#include "util/durable.h"
 #include "util/mem.h"
 #include "util/monotime.h"
-#include "wal/crc32c.h"
 
 #define FOLDER "slots"
-#define STATE_FILE "state"
-#define LOCK_FILE "lock"
 #define TMP_SUFFIX ".tmp"
 #define STATE_DIRECTORY_MAX 900
-#define STATE_MAX 1024
-/* A pid and a newline, always of this length, so that it is replaced as a whole. */
-#define PID_FORMAT "%10d\n"
-#define PID_LEN 11
 /* Making a slot takes moments; who holds that lock longer has been stopped. */
 #define LOCK_WAIT_MS 5000
 #define LOCK_PAUSE_MS 2
-/* How often a directory may change under us before we call it missing. */
-#define OPEN_ATTEMPTS 10
 
 struct Slot
 {
@@ -86,13 +76,6 @@ slot_check_name(const char *name, ErrInfo *err)
 		"and the underscore character.");
 }
 
-static bool
-does_not_exist(const char *name, ErrInfo *err)
-{
-	return errinfo_set(err, SQLSTATE_UNDEFINED_OBJECT,
-		"replication slot \"%s\" does not exist", name);
-}
-
 /* The directory of all slots. */
 static bool
 folder_path(
@@ -111,190 +94,14 @@ folder_path(
 	return true;
 }
 
-/* False only if that is too long, which callers have seen to. */
-static bool
-join_path(char out[DURABLE_PATH_SIZE], const char *directory, const char *name)
-{
-	int len = snprintf(out, DURABLE_PATH_SIZE, "%s/%s", directory, name);
-
-	return len > 0 && len < DURABLE_PATH_SIZE;
-}
-
-/* ---- the state file ---- */
-
-/* Returns the length. */
-static size_t
-format_state(char text[STATE_MAX], const SlotInfo *info)
-{
-	int len = snprintf(text, STATE_MAX,
-		"walbouncer-slot 1 %" PRIu64 "\n"
-		"name %s\n"
-		"rule %s\n"
-		"kind %s\n"
-		"restart_lsn " LSN_FORMAT "\n"
-		"restart_tli %u\n",
-		info->system_identifier, info->name, info->rule,
-		info->temporary ? "temporary" : "persistent",
-		LSN_ARGS(info->restart_lsn), info->restart_tli);
-
-	len += snprintf(text + len, STATE_MAX - (size_t) len, "crc %08" PRIx32 "\n",
-		crc32c_final(crc32c_update(CRC32C_INIT, text, (size_t) len)));
-	return (size_t) len;
-}
-
-/* What format_state makes, and nothing else: so it need not be looked at twice. */
-static bool
-parse_state(const char *text, size_t len, SlotInfo *info)
-{
-	char again[STATE_MAX];
-	char kind[16];
-	uint32_t high;
-	uint32_t low;
-
-	if (sscanf(text,
-			"walbouncer-slot 1 %" SCNu64
-			" name %63s rule %63s kind %15s restart_lsn %" SCNx32 "/%" SCNx32
-			" restart_tli %" SCNu32,
-			&info->system_identifier, info->name, info->rule, kind, &high, &low,
-			&info->restart_tli) != 7)
-		return false;
-	info->temporary = strcmp(kind, "temporary") == 0;
-	info->restart_lsn = (Lsn) high << 32 | low;
-	return format_state(again, info) == len && memcmp(again, text, len) == 0;
-}
-
-static bool
-damaged(const char *name, const char *path, ErrInfo *err)
-{
-	errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
-		"state of replication slot \"%s\" is damaged", name);
-	return errinfo_hint(err,
-		"Remove the directory \"%s\"; the slot has to be made again.", path);
-}
-
-/* All but active_pid.  42704 if there is none. */
-static bool
-read_state(const char *path, const char *name, SlotInfo *info, ErrInfo *err)
-{
-	char file[DURABLE_PATH_SIZE];
-	size_t len;
-	bool missing;
-	bool ok;
-	char *text;
-
-	memset(info, 0, sizeof(*info));
-	if (!join_path(file, path, STATE_FILE))
-		return does_not_exist(name, err);
-	text = durable_read(file, STATE_MAX, &len, &missing, err);
-	if (text == NULL && missing)
-	{
-		/* a slot's directory has one from its first moment on */
-		return access(path, F_OK) == 0 ? damaged(name, path, err)
-									   : does_not_exist(name, err);
-	}
-	if (text == NULL)
-		return false;
-	ok = parse_state(text, len, info) && strcmp(info->name, name) == 0;
-	free(text);
-	return ok || damaged(name, path, err);
-}
-
 static bool
 write_state(Slot *slot, ErrInfo *err)
 {
-	char file[DURABLE_PATH_SIZE];
-	char text[STATE_MAX];
-	size_t len = format_state(text, &slot->info);
-
 	slot->tried = slot->info.restart_lsn;
-	if (!join_path(file, slot->path, STATE_FILE))
-		return errinfo_set(err, SQLSTATE_INTERNAL_ERROR, "path too long");
-	if (!durable_replace(file, text, len, err))
+	if (!slotfile_write(slot->path, &slot->info, err))
 		return false;
 	slot->saved = slot->info.restart_lsn;
 	return true;
-}
-
-/* ---- the lock of a slot ---- */
-
-typedef enum LockStatus
-{
-	LOCK_TAKEN, /* by us */
-	LOCK_BUSY,
-	LOCK_MISSING,
-	LOCK_FAILED /* errno */
-} LockStatus;
-
-/* Lock it and say who we are. */
-static LockStatus
-lock_file(int fd)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	char text[PID_LEN + 1];
-
-	if (fcntl(fd, F_OFD_SETLK, &lock) != 0)
-		return errno == EAGAIN || errno == EACCES ? LOCK_BUSY : LOCK_FAILED;
-	snprintf(text, sizeof(text), PID_FORMAT, (int) getpid());
-	/* for messages only */
-	return pwrite(fd, text, PID_LEN, 0) == PID_LEN ? LOCK_TAKEN : LOCK_FAILED;
-}
-
-/* Whether path is still what fd was opened as. */
-static bool
-is_same_file(int fd, const char *path)
-{
-	struct stat ours;
-	struct stat theirs;
-
-	return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 &&
-		   ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
-}
-
-static LockStatus
-take_lock(const char *path, int *fd)
-{
-	char file[DURABLE_PATH_SIZE];
-
-	if (!join_path(file, path, LOCK_FILE))
-		return LOCK_MISSING;
-	for (int attempt = 0; attempt < OPEN_ATTEMPTS; attempt++)
-	{
-		LockStatus status;
-
-		*fd = open(file, O_RDWR | O_CLOEXEC);
-		if (*fd < 0)
-			return errno == ENOENT ? LOCK_MISSING : LOCK_FAILED;
-		status = lock_file(*fd);
-		/* its owner may have removed it in between */
-		if (status == LOCK_TAKEN && is_same_file(*fd, file))
-			return LOCK_TAKEN;
-		close(*fd);
-		if (status != LOCK_TAKEN)
-			return status;
-	}
-	return LOCK_MISSING;
-}
-
-/* The process that uses a slot; 0 if there is none. */
-static pid_t
-lock_owner(const char *path)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	char file[DURABLE_PATH_SIZE];
-	char text[PID_LEN + 1] = "";
-	pid_t owner = 0;
-	int fd;
-
-	if (!join_path(file, path, LOCK_FILE))
-		return 0;
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	if (fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK &&
-		pread(fd, text, PID_LEN, 0) == PID_LEN)
-		owner = (pid_t) strtol(text, NULL, 10);
-	close(fd);
-	return owner;
 }
 
 static bool
@@ -302,33 +109,7 @@ is_active(const char *path, const char *name, ErrInfo *err)
 {
 	return errinfo_set(err, SQLSTATE_OBJECT_IN_USE,
 		"replication slot \"%s\" is active for PID %d", name,
-		(int) lock_owner(path));
-}
-
-/* ---- removing ---- */
-
-/*
- * A directory with files in it.  Whoever else does the same does no harm.
- */
-static bool
-remove_directory(const char *path, ErrInfo *err)
-{
-	DIR *dir = opendir(path);
-	char file[DURABLE_PATH_SIZE];
-	struct dirent *entry;
-
-	if (dir == NULL)
-		return errno == ENOENT || durable_error("open directory", path, err);
-	while ((entry = readdir(dir)) != NULL)
-	{
-		if (strcmp(entry->d_name, ".") != 0 &&
-			strcmp(entry->d_name, "..") != 0 &&
-			join_path(file, path, entry->d_name))
-			unlink(file);
-	}
-	closedir(dir);
-	return rmdir(path) == 0 || errno == ENOENT ||
-		   durable_error("remove directory", path, err);
+		(int) slotfile_lock_owner(path));
 }
 
 /* Where a slot is made, and goes to be removed. */
@@ -355,8 +136,8 @@ slot_drop(Slot *slot, ErrInfo *err)
 
 	tmp_path(tmp, slot);
 	/* left there by a process of the same number */
-	ok = remove_directory(tmp, err) && durable_rename(slot->path, tmp, err) &&
-		 remove_directory(tmp, err);
+	ok = slotfile_remove(tmp, err) && durable_rename(slot->path, tmp, err) &&
+		 slotfile_remove(tmp, err);
 	let_go(slot);
 	return ok;
 }
@@ -388,7 +169,7 @@ take_over(Slot *slot, ErrInfo *err)
 {
 	SlotInfo info;
 
-	if (!read_state(slot->path, slot->info.name, &info, err))
+	if (!slotfile_read(slot->path, slot->info.name, &info, err))
 	{
 		let_go(slot);
 		return NULL;
@@ -400,7 +181,7 @@ take_over(Slot *slot, ErrInfo *err)
 		return slot;
 	/* its process has been killed */
 	if (slot_drop(slot, err))
-		does_not_exist(info.name, err);
+		slotfile_missing(info.name, err);
 	return NULL;
 }
 
@@ -409,7 +190,7 @@ open_in(const char *folder, const char *name, ErrInfo *err)
 {
 	Slot *slot = slot_new(folder, name);
 
-	switch (take_lock(slot->path, &slot->lock_fd))
+	switch (slotfile_lock(slot->path, &slot->lock_fd))
 	{
 		case LOCK_TAKEN:
 			return take_over(slot, err);
@@ -417,7 +198,7 @@ open_in(const char *folder, const char *name, ErrInfo *err)
 			is_active(slot->path, name, err);
 			break;
 		case LOCK_MISSING:
-			does_not_exist(name, err);
+			slotfile_missing(name, err);
 			break;
 		case LOCK_FAILED:
 			durable_error("lock", slot->path, err);
@@ -436,7 +217,7 @@ slot_open(const char *state_directory, const char *name, ErrInfo *err)
 		return NULL;
 	if (!name_is_valid(name))
 	{
-		does_not_exist(name, err);
+		slotfile_missing(name, err);
 		return NULL;
 	}
 	return open_in(folder, name, err);
@@ -495,13 +276,13 @@ look_at(const char *folder, const char *name, SlotInfo *info, ErrInfo *err)
 {
 	char path[DURABLE_PATH_SIZE];
 
-	if (!join_path(path, folder, name))
-		return does_not_exist(name, err);
-	if (!read_state(path, name, info, err))
+	if (!slotfile_join(path, folder, name))
+		return slotfile_missing(name, err);
+	if (!slotfile_read(path, name, info, err))
 		return false;
-	info->active_pid = lock_owner(path);
+	info->active_pid = slotfile_lock_owner(path);
 	return !info->temporary || info->active_pid != 0 ||
-		   does_not_exist(name, err);
+		   slotfile_missing(name, err);
 }
 
 bool
@@ -513,7 +294,7 @@ slot_read(
 	if (!folder_path(folder, state_directory, err))
 		return false;
 	if (!name_is_valid(name))
-		return does_not_exist(name, err);
+		return slotfile_missing(name, err);
 	return look_at(folder, name, info, err);
 }
 
@@ -642,13 +423,13 @@ sweep_one(const char *folder, const char *name)
 	ErrInfo ignored;
 	Slot *slot;
 
-	if (name[0] == '.' || !join_path(path, folder, name))
+	if (name[0] == '.' || !slotfile_join(path, folder, name))
 		return false;
 	if (len > strlen(TMP_SUFFIX) &&
 		strcmp(name + len - strlen(TMP_SUFFIX), TMP_SUFFIX) == 0)
 	{
 		/* if it cannot be removed it is in nobody's way */
-		remove_directory(path, &ignored);
+		slotfile_remove(path, &ignored);
 		return false;
 	}
 	if (!name_is_valid(name))
@@ -711,10 +492,10 @@ furnish(Slot *slot, ErrInfo *err)
 
 	if (!durable_make_directory(slot->path, err))
 		return false;
-	if (!join_path(file, slot->path, LOCK_FILE))
+	if (!slotfile_join(file, slot->path, SLOTFILE_LOCK))
 		return errinfo_set(err, SQLSTATE_INTERNAL_ERROR, "path too long");
 	slot->lock_fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (slot->lock_fd < 0 || lock_file(slot->lock_fd) != LOCK_TAKEN ||
+	if (slot->lock_fd < 0 || slotfile_lock_open(slot->lock_fd) != LOCK_TAKEN ||
 		fsync(slot->lock_fd) != 0)
 		return durable_error("create file", file, err);
 	return write_state(slot, err);
@@ -738,8 +519,8 @@ build(const char *folder, const SlotInfo *info, ErrInfo *err)
 		return slot;
 	}
 	/* wherever it is by now; what is left of it goes with the next sweep */
-	remove_directory(slot->path, &ignored);
-	remove_directory(path, &ignored);
+	slotfile_remove(slot->path, &ignored);
+	slotfile_remove(path, &ignored);
 	if (slot->lock_fd >= 0)
 		close(slot->lock_fd);
 	free(slot);
@@ -764,7 +545,7 @@ slot_create(const char *state_directory, const SlotInfo *info, int max_slots,
 	if (fd < 0)
 		return NULL;
 	count = sweep(folder, err);
-	if (count >= 0 && join_path(path, folder, info->name) &&
+	if (count >= 0 && slotfile_join(path, folder, info->name) &&
 		access(path, F_OK) == 0)
 		errinfo_set(err, SQLSTATE_DUPLICATE_OBJECT,
 			"replication slot \"%s\" already exists", info->name);
