@@ -32,11 +32,6 @@
 #define RELMAP_MAP_SIZE_OFFSET 8
 #define RELMAP_CRC_SIZE 4
 
-static const Oid catalog_oids[SCOPE_KIND_COUNT] = {
-	[SCOPE_DATABASE] = 1262,
-	[SCOPE_TABLESPACE] = 1213,
-};
-
 static bool
 is_insert(const RecordHead *head, const WalScope *scope, ScopeKind *kind)
 {

@@ -44,8 +44,7 @@ struct WalScope
 	ScopeListener listener;
 };
 
-/* pg_database.h, pg_tablespace.h: at first a catalog's file has its OID. */
-static const uint32_t catalog_oids[SCOPE_KIND_COUNT] = {
+const Oid catalog_oids[SCOPE_KIND_COUNT] = {
 	[SCOPE_DATABASE] = 1262,
 	[SCOPE_TABLESPACE] = 1213,
 };
@@ -55,6 +54,7 @@ walscope_new(void)
 {
 	WalScope *scope = mem_alloc0(sizeof(WalScope));
 
+	/* at first a catalog's file has its OID */
 	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
 		walscope_add_catalog(scope, (ScopeKind) kind, catalog_oids[kind]);
 	return scope;

@@ -21,6 +21,9 @@ typedef enum ScopeKind
 	SCOPE_KIND_COUNT
 } ScopeKind;
 
+/* The OIDs of the two catalogs (pg_database.h, pg_tablespace.h). */
+extern const Oid catalog_oids[SCOPE_KIND_COUNT];
+
 typedef enum ScopeVerdict
 {
 	SCOPE_IN,

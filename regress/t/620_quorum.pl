@@ -7,9 +7,9 @@
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;
-use POSIX qw(:sys_wait_h);
 use Test::More;
 use Time::HiRes qw(time);
+use Commits;
 use WalBouncer;
 use WireStandby;
 
@@ -17,29 +17,6 @@ use WireStandby;
 delete $ENV{PGAPPNAME};
 
 my ($primary, $wb, %standby);
-my $commits = 0;
-
-# -- commits in the background ----------------------------------------------------
-
-# mode is a synchronous_commit; the client ends when the commit has returned.
-sub commit
-{
-	my $mode = shift;
-	my $name = 'commit_' . ++$commits;
-	my $pid = spawn("$PostgreSQL::Test::Utils::log_path/620_$name.log",
-		pg_program($primary, 'psql'), '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d',
-		$primary->connstr('postgres') . " application_name=$name",
-		'-c', "SET synchronous_commit = $mode",
-		'-c', "SELECT pg_logical_emit_message(true, '', '$name')");
-	return { name => $name, mode => $mode, pid => $pid };
-}
-
-sub is_waiting
-{
-	my $commit = shift;
-	return $primary->safe_psql('postgres',
-		"SELECT count(*) FROM pg_stat_activity WHERE application_name = '$commit->{name}' AND wait_event = 'SyncRep'");
-}
 
 sub waits
 {
@@ -51,15 +28,6 @@ sub still_waits
 {
 	my ($commit, $name) = @_;
 	ok(is_waiting($commit), "$commit->{mode}: $name");
-}
-
-sub returns
-{
-	my ($commit, $name) = @_;
-	my $got = poll_until {
-		waitpid($commit->{pid}, WNOHANG) == $commit->{pid} ? 1 + ($? != 0) : 0;
-	} 20;
-	is($got, 1, "$commit->{mode}: $name");
 }
 
 # -- what the primary has been told ------------------------------------------------
@@ -137,7 +105,7 @@ foreach my $major (majors())
 	$wb->start_streaming;
 
 	# nobody there
-	my $on = commit('on');
+	my $on = commit($primary, 'on');
 	waits($on, 'without standbys it waits');
 	is_told('0/0', '0/0', '0/0', 'nothing');
 	my $start = $primary->lsn('flush');
@@ -151,8 +119,8 @@ foreach my $major (majors())
 	is_told($start, $start, $start, 'what two have');
 
 	# each position by itself
-	my ($write, $apply) = (commit('remote_write'), commit('remote_apply'));
-	$on = commit('on');
+	my ($write, $apply) = (commit($primary, 'remote_write'), commit($primary, 'remote_apply'));
+	$on = commit($primary, 'on');
 	waits($_, 'all three wait') foreach $write, $on, $apply;
 	my $end = $primary->lsn('flush');
 	$standby{a}->say(apply => $end);
@@ -171,7 +139,7 @@ foreach my $major (majors())
 	# never beyond what there is
 	my $beyond = lsn_text(lsn_number($end) + (1 << 30));
 	$standby{$_}->say(apply => $beyond) foreach qw(a b);
-	$on = commit('on');
+	$on = commit($primary, 'on');
 	returns($on, 'those who say that they have more count for what there is');
 	$end = $primary->lsn('flush');
 	is_told($end, $end, $end, 'no more than there is');
@@ -179,7 +147,7 @@ foreach my $major (majors())
 
 	# too few: what was told stays
 	$start = $end;
-	$on = commit('on');
+	$on = commit($primary, 'on');
 	waits($on, 'waits when all have left');
 	$end = $primary->lsn('flush');
 	join_standby('a')->say(apply => $end);
@@ -195,7 +163,7 @@ foreach my $major (majors())
 	still_waits($on, 'two sessions of one standby are one');
 	join_standby('b')->say(flush => $end);
 	returns($on, 'another standby makes two');
-	$on = commit('on');
+	$on = commit($primary, 'on');
 	waits($on, 'with two sessions of one');
 	$end = $primary->lsn('flush');
 	$old->say(apply => $end);
@@ -207,7 +175,7 @@ foreach my $major (majors())
 	$old->leave;
 
 	# the reader
-	$on = commit('on');
+	$on = commit($primary, 'on');
 	waits($on, 'with two standbys');
 	$start = $end;
 	$end = $primary->lsn('flush');
@@ -230,7 +198,7 @@ foreach my $major (majors())
 	# FIRST
 	policy('FIRST 2 (a, b, c)');
 	join_standby('a')->say(apply => $end);
-	$on = commit('on');
+	$on = commit($primary, 'on');
 	waits($on, 'FIRST 2');
 	$start = $end;
 	$end = $primary->lsn('flush');
@@ -240,7 +208,7 @@ foreach my $major (majors())
 	leave('b');
 	returns($on, 'it is when one before it has left');
 	policy('nobody, *');
-	$on = commit('remote_apply');
+	$on = commit($primary, 'remote_apply');
 	waits($on, 'a list is FIRST 1');
 	$end = $primary->lsn('flush');
 	$standby{$_}->say(apply => $end) foreach qw(a c);
@@ -248,7 +216,7 @@ foreach my $major (majors())
 
 	# without a spool "received" flushes nothing
 	policy('received');
-	$write = commit('remote_write');
+	$write = commit($primary, 'remote_write');
 	waits($write, 'waits under "received"');
 	$end = $primary->lsn('flush');
 	is_told($end, '0/0', '0/0', '"received" without a spool');
@@ -259,7 +227,7 @@ foreach my $major (majors())
 	# the primary asks every 500 ms
 	$wb->configure(settings => { wal_receiver_status_interval => 0 });
 	policy('ANY 2 (a, b, c)');
-	$on = commit('on');
+	$on = commit($primary, 'on');
 	waits($on, 'for some requests of the primary');
 	reports_again('3 s');
 	$wb->log_unlike(qr/shutting down/, 0, 'which are not taken for a shutdown');
@@ -269,7 +237,7 @@ foreach my $major (majors())
 	# shutdown: too few standbys, and enough of them that say nothing
 	policy('ANY 2 (a, b, c)');
 	leave('a');
-	$on = commit('on');
+	$on = commit($primary, 'on');
 	waits($on, 'a commit at shutdown');
 	$offset = $wb->log_offset;
 	stop_primary("PostgreSQL $major, one of two standbys", 10);
@@ -281,7 +249,7 @@ foreach my $major (majors())
 	$start = $primary->lsn('flush');
 	join_standby($_)->say(apply => $start) foreach qw(a b);
 	is_told($start, $start, $start, 'a quorum again');
-	commit('local');
+	commit($primary, 'local');
 	$offset = $wb->log_offset;
 	stop_primary("PostgreSQL $major, two standbys that do not answer", 10);
 	$wb->wait_for_log(qr/shutting down/, $offset, 'walbouncer has noticed');

@@ -6,9 +6,9 @@ use strict;
 use warnings;
 use File::Path qw(rmtree);
 use PostgreSQL::Test::Utils;
-use POSIX qw(:sys_wait_h);
 use Test::More;
 use Time::HiRes qw(time);
+use Commits;
 use WalBouncer;
 use WireStandby;
 
@@ -19,26 +19,6 @@ my $primary = new_primary('primary', conf => "synchronous_standby_names = 'walbo
 my $wb = WalBouncer->new('wb', upstream => $primary,
 	settings => { wal_receiver_status_interval => '200ms', wal_sender_timeout => 0 },
 	upstream_settings => { acknowledge => 'ANY 2 (a, b, c)' });
-my $commits = 0;
-
-sub commit
-{
-	my $mode = shift;
-	my $name = 'commit_' . ++$commits;
-	my $pid = spawn("$PostgreSQL::Test::Utils::log_path/622_$name.log",
-		pg_program($primary, 'psql'), '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d',
-		$primary->connstr('postgres') . " application_name=$name",
-		'-c', "SET synchronous_commit = $mode",
-		'-c', "SELECT pg_logical_emit_message(true, '', '$name')");
-	return { name => $name, mode => $mode, pid => $pid };
-}
-
-sub is_waiting
-{
-	my $commit = shift;
-	return $primary->safe_psql('postgres',
-		"SELECT count(*) FROM pg_stat_activity WHERE application_name = '$commit->{name}' AND wait_event = 'SyncRep'");
-}
 
 # Waits, also after walbouncer has reported for a while.
 sub waits
@@ -51,15 +31,6 @@ sub waits
 		"SELECT bool_or(reply_time > timestamptz '$now' + interval '0.5 s') FROM pg_stat_replication"
 		  . " WHERE application_name = 'walbouncer'");
 	ok(is_waiting($commit), "$commit->{mode} waits: $name");
-}
-
-sub returns
-{
-	my ($commit, $name) = @_;
-	my $got = poll_until {
-		waitpid($commit->{pid}, WNOHANG) == $commit->{pid} ? 1 + ($? != 0) : 0;
-	} 60;
-	is($got, 1, "$commit->{mode} returns: $name");
 }
 
 sub policy
@@ -106,11 +77,11 @@ $plain->stop;
 $wb->start_streaming;
 my %standby = map { $_ => $wb->add_standby($_) } qw(a b c);
 ok(wait_for_replay($primary, $_), $_->name . ' streams') foreach values %standby;
-returns(commit($_), 'three standbys') foreach qw(remote_write on remote_apply);
+returns(commit($primary, $_), 'three standbys') foreach qw(remote_write on remote_apply);
 $standby{a}->stop;
-returns(commit($_), 'one of three is stopped') foreach qw(remote_write on remote_apply);
+returns(commit($primary, $_), 'one of three is stopped') foreach qw(remote_write on remote_apply);
 $standby{b}->stop;
-my @waiting = map { commit($_) } qw(remote_write on remote_apply);
+my @waiting = map { commit($primary, $_) } qw(remote_write on remote_apply);
 waits($_, 'two of three are stopped') foreach @waiting;
 $wb->wait_for_log(qr/WARNING: .*nothing is acknowledged.*: 1 of the 2 standbys/, 0,
 	'the log says why');
@@ -125,8 +96,8 @@ ok(wait_for_replay($primary, $_), $_->name . ' streams') foreach values %standby
 
 # replay on two of them is paused
 $standby{$_}->safe_psql('postgres', 'SELECT pg_wal_replay_pause()') foreach qw(a b);
-my $apply = commit('remote_apply');
-returns(commit($_), 'two do not replay') foreach qw(remote_write on);
+my $apply = commit($primary, 'remote_apply');
+returns(commit($primary, $_), 'two do not replay') foreach qw(remote_write on);
 waits($apply, 'two do not replay');
 $standby{a}->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 returns($apply, 'one of them replays again');
@@ -135,7 +106,7 @@ $standby{b}->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 # two of them do nothing at all
 my @stopped = map { $_->safe_psql('postgres', 'SELECT pid FROM pg_stat_wal_receiver') } @standby{qw(a b)};
 kill 'STOP', @stopped;
-@waiting = map { commit($_) } qw(remote_write on remote_apply);
+@waiting = map { commit($primary, $_) } qw(remote_write on remote_apply);
 waits($_, 'two receivers do nothing') foreach @waiting;
 kill 'CONT', $stopped[1];
 returns($_, 'one receiver goes on') foreach @waiting;
@@ -144,62 +115,62 @@ kill 'CONT', $stopped[0];
 # FIRST 2
 policy('FIRST 2 (a, b, c)');
 kill 'STOP', $stopped[0];
-my $on = commit('on');
+my $on = commit($primary, 'on');
 waits($on, 'one of the first two does nothing');
 kill 'CONT', $stopped[0];
 returns($on, 'it goes on');
 $standby{a}->stop;
-returns(commit('on'), 'one of the first two is not there');
+returns(commit($primary, 'on'), 'one of the first two is not there');
 $standby{a}->start;
 
 # -- shutdown -----------------------------------------------------------------------------
 
 policy('ANY 2 (a, b, c)');
 ok(wait_for_replay($primary, $_), $_->name . ' streams') foreach values %standby;
-returns(commit('on'), 'before the shutdown');
+returns(commit($primary, 'on'), 'before the shutdown');
 stop_primary('ANY 2 of three standbys');
 start_primary();
-returns(commit('on'), 'and behind it');
+returns(commit($primary, 'on'), 'and behind it');
 @stopped = map { $_->safe_psql('postgres', 'SELECT pid FROM pg_stat_wal_receiver') } @standby{qw(a b)};
 kill 'STOP', @stopped;
-$on = commit('on');
+$on = commit($primary, 'on');
 waits($on, 'two receivers do nothing');
 stop_primary('ANY 2, two of three standbys do nothing (SIGSTOP)');
 kill 'CONT', @stopped;
 start_primary();
-returns(commit('on'), 'and behind it');
+returns(commit($primary, 'on'), 'and behind it');
 $standby{$_}->stop foreach qw(a b);
-$on = commit('on');
+$on = commit($primary, 'on');
 waits($on, 'two standbys are stopped');
 stop_primary('ANY 2, two of three standbys are stopped (pg_ctl)');
 start_primary();
 $standby{$_}->start foreach qw(a b);
-returns(commit('on'), 'and behind it');
+returns(commit($primary, 'on'), 'and behind it');
 
 # -- the spool ------------------------------------------------------------------------------
 
 policy('spooled, ANY 2 (*)');
-returns(commit($_), 'spool and standbys') foreach qw(remote_write on remote_apply);
+returns(commit($primary, $_), 'spool and standbys') foreach qw(remote_write on remote_apply);
 kill 'STOP', spooler();
-@waiting = map { commit($_) } qw(remote_write on remote_apply);
+@waiting = map { commit($primary, $_) } qw(remote_write on remote_apply);
 waits($_, 'the spooler does nothing') foreach @waiting;
 policy('ANY 2 (*)');
 returns($_, 'it is not asked any more') foreach @waiting;
 policy('spooled');
-$on = commit('on');
+$on = commit($primary, 'on');
 waits($on, 'the spooler does nothing');
 stop_primary('the spooler does nothing (SIGSTOP)');
 kill 'CONT', spooler();
 start_primary();
 $_->stop foreach values %standby;
-returns(commit($_), 'the spooler alone') foreach qw(remote_write on);
-$apply = commit('remote_apply');
+returns(commit($primary, $_), 'the spooler alone') foreach qw(remote_write on);
+$apply = commit($primary, 'remote_apply');
 waits($apply, 'a spool does not replay');
 kill 'STOP', spooler();
-$on = commit('on');
+$on = commit($primary, 'on');
 waits($on, 'the spooler does nothing');
 policy('received');
-returns(commit('remote_write'), 'received counts as written');
+returns(commit($primary, 'remote_write'), 'received counts as written');
 waits($on, 'but not as flushed');
 kill 'CONT', spooler();
 returns($on, 'what the spool has counts as flushed');
@@ -229,7 +200,7 @@ $offset = $wb->log_offset;
 $wb->configure(upstream => $primary);
 ok($wb->reload, 'moved to the heir');
 $wb->wait_for_log(qr/streaming from upstream .* on timeline 2/, $offset, 'the reader follows');
-$on = commit('on');
+$on = commit($primary, 'on');
 waits($on, 'what was said on timeline 1 does not count');
 my $switch = (split ' ', slurp_file($heir->data_dir . '/pg_wal/00000002.history'))[1];
 %wire = map { $_ => WireStandby->new($wb, $_, $switch, tli => 2) } qw(a b);
