@@ -53,7 +53,9 @@
 #include "supervisor/pidnote.h"
 #include "supervisor/runstate.h"
 #include "supervisor/supervisor.h"
+#include "spool/spooldir.h"
 #include "state/slot.h"
+#include "util/durable.h"
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/monotime.h"
@@ -114,6 +116,7 @@ set_up(const Settings *settings)
 	atexit(on_exit_of_process);
 	set_up_directory(settings->config);
 	set_up_files(settings->config);
+	sweep_directories(settings->config);
 	set_up_memory(settings->config);
 	add_events();
 }
@@ -302,6 +305,19 @@ set_up_files(const Config *config)
 		log_fatal_err(EXITCODE_STARTUP, &err);
 	free(path);
 	free(lock_text);
+}
+
+/* The pid file is ours, so nobody else writes here yet. */
+static void
+sweep_directories(const Config *config)
+{
+	char spool[DURABLE_PATH_SIZE];
+
+	if (config->state_directory[0] == '\0')
+		return;
+	spooldir_path(spool, config->state_directory);
+	durable_sweep(config->state_directory);
+	durable_sweep(spool);
 }
 
 /* Each cell of the board has a descriptor. */

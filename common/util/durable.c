@@ -4,6 +4,8 @@
  */
 #include "base.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,6 +16,9 @@
 
 #include "util/durable.h"
 #include "util/mem.h"
+
+/* Behind the name of the file and a process id. */
+#define TMP_SUFFIX ".tmp"
 
 bool
 durable_error(const char *what, const char *path, ErrInfo *err)
@@ -89,7 +94,7 @@ durable_replace(const char *path, const void *data, size_t len, ErrInfo *err)
 	bool ok;
 	int fd;
 
-	snprintf(tmp, sizeof(tmp), "%s.%d.tmp", path, (int) getpid());
+	snprintf(tmp, sizeof(tmp), "%s.%d" TMP_SUFFIX, path, (int) getpid());
 	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return durable_error("create file", tmp, err);
@@ -100,6 +105,39 @@ durable_replace(const char *path, const void *data, size_t len, ErrInfo *err)
 	if (!ok)
 		unlink(tmp);
 	return ok;
+}
+
+/* NAME.PID.tmp? */
+static bool
+is_left_over(const char *name)
+{
+	size_t len = strlen(name);
+	size_t digits = 0;
+
+	if (len <= strlen(TMP_SUFFIX) ||
+		strcmp(name + len - strlen(TMP_SUFFIX), TMP_SUFFIX) != 0)
+		return false;
+	len -= strlen(TMP_SUFFIX);
+	while (digits < len && isdigit((unsigned char) name[len - digits - 1]))
+		digits++;
+	return digits > 0 && digits + 1 < len && name[len - digits - 1] == '.';
+}
+
+void
+durable_sweep(const char *directory)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL)
+	{
+		/* a directory stays: it is not ours */
+		if (is_left_over(entry->d_name))
+			(void) unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	closedir(dir);
 }
 
 char *

@@ -29,6 +29,12 @@ MUST_CHECK bool durable_replace(
 	const char *path, const void *data, size_t len, ErrInfo *err);
 
 /*
+ * Remove what durable_replace has left in a directory when it was killed.  Only
+ * while nobody replaces a file there.  What cannot be removed is in nobody's way.
+ */
+void durable_sweep(const char *directory);
+
+/*
  * Read a whole file of at most max bytes: malloc'd, with a zero byte behind it.
  * NULL, with err, on failure; *missing says that there is none.
  */

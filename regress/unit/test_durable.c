@@ -150,6 +150,33 @@ killed_at_any_step_leaves_old_or_new(void **state UNUSED)
 }
 
 static void
+what_a_killed_process_has_left_is_swept(void **state UNUSED)
+{
+	static const char *const others[] = {
+		"file", "file.tmp", "file.x1.tmp", "1.tmp", ".1.tmp", "file.1.tmp2"};
+	ErrInfo err;
+	pid_t pid = fork();
+
+	if (pid == 0)
+	{
+		expect_steps(2, 0);
+		_exit(durable_replace(statedir_path("file"), "new", 3, &err) ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	for (size_t i = 0; i < lengthof(others); i++)
+		assert_true(file_write(statedir_path(others[i]), "x", 1));
+	assert_int_equal(mkdir(statedir_path("slot.1.tmp"), 0700), 0);
+	/* one of them begins with a dot and is not counted */
+	assert_int_equal(files_in_state_directory(), lengthof(others) + 1);
+	durable_sweep(state_directory);
+	assert_int_equal(files_in_state_directory(), lengthof(others));
+	for (size_t i = 0; i < lengthof(others); i++)
+		assert_content(statedir_path(others[i]), "x", 1);
+	assert_int_equal(rmdir(statedir_path("slot.1.tmp")), 0);
+	durable_sweep(statedir_path("missing"));
+}
+
+static void
 failure_at_any_step_is_told(void **state UNUSED)
 {
 	const char *path = statedir_path("file");
@@ -321,6 +348,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(killed_at_any_step_leaves_old_or_new),
+		TEST(what_a_killed_process_has_left_is_swept),
 		TEST(failure_at_any_step_is_told),
 		TEST(full_disk_leaves_what_was_there),
 		TEST(replace_needs_the_directory),
