@@ -93,6 +93,7 @@ static void set_up_signals(void);
 static void set_up_base(void);
 static void set_up_directory(const Config *config);
 static void set_up_files(const Config *config);
+static void sweep_directories(const Config *config);
 static void set_up_memory(const Config *config);
 static void add_events(void);
 static void leave_supervisor(bool is_worker);
