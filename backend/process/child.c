@@ -17,12 +17,14 @@
 #include "shm/control.h"
 #include "shm/facts.h"
 #include "shm/published.h"
+#include "shm/walstat.h"
 #include "util/log.h"
 
 void
-child_begin(
-	const ChildContext *ctx, pid_t parent, const char *role, bool writes_ring)
+child_begin(const ChildContext *ctx, pid_t parent, const char *role)
 {
+	bool is_reader = ctx->cell == BOARD_READER;
+
 	/*
 	 * The kernel kills us with the supervisor, however that dies and whatever
 	 * we are doing, stopped or blocked included.  (It may be gone already.)
@@ -35,12 +37,13 @@ child_begin(
 	setsid();
 	board_enter(ctx->cell);
 	signals_setup_child();
-	if (writes_ring)
+	if (is_reader)
 		ring_keep_writable(ctx->ring);
 	else
 		ring_make_read_only(ctx->ring);
-	facts_enter(writes_ring);
+	facts_enter(is_reader);
 	control_enter();
+	walstat_enter(ctx->cell == BOARD_MONITOR);
 	published_enter();
 	log_set_role("%s", role);
 	title_set("%s", role);

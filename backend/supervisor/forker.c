@@ -69,8 +69,7 @@ be_child(ChildContext *ctx, pid_t parent)
 	bool is_worker = ctx->cell >= BOARD_FIRST_WORKER;
 
 	forker.leave(is_worker);
-	child_begin(ctx, parent, is_worker ? "spare worker" : kind_name(ctx->cell),
-		ctx->cell == BOARD_READER);
+	child_begin(ctx, parent, is_worker ? "spare worker" : kind_name(ctx->cell));
 	if (is_worker)
 		worker_main(ctx);
 	if (ctx->cell == BOARD_SPOOLER)

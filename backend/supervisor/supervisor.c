@@ -47,6 +47,7 @@
 #include "shm/published.h"
 #include "shm/ring.h"
 #include "shm/sharedmem.h"
+#include "shm/walstat.h"
 #include "supervisor/forker.h"
 #include "supervisor/listen.h"
 #include "supervisor/pidfile.h"
@@ -362,6 +363,7 @@ set_up_memory(const Config *config)
 	forker_init(leave_supervisor);
 	facts_create();
 	control_create();
+	walstat_create();
 	published_create();
 	published_store(super.settings.text);
 }

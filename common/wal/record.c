@@ -94,6 +94,7 @@ walk_block(Walk *walk, uint8_t id, Lsn lsn, const WalVersion *version,
 		block.hole_offset = load_le16(p + 2);
 		block.bimg_info = p[4];
 		walk->payload += block.image_len;
+		head->images_len += block.image_len;
 		if ((block.bimg_info & version->image_compressed_mask) &&
 			(block.bimg_info & WAL_IMAGE_HAS_HOLE))
 		{

@@ -20,6 +20,8 @@
  */
 #include "base.h"
 
+#include <stdio.h>
+
 #include "util/buf.h"
 #include "wal/rmgr.h"
 
@@ -103,10 +105,13 @@ static const RmgrLayout dbase_drop = {RM_DBASE, 0xf0, 0, 0, NONE, true, 0};
 #define FILE_COPY_SOURCE_DATABASE 8
 #define FILE_COPY_SOURCE_TABLESPACE 12
 
-const char *
-rmgr_name(uint8_t rmid)
+void
+rmgr_format_name(uint8_t rmid, char name[RMGR_NAME_SIZE])
 {
-	return rmid < RM_BUILTIN_COUNT ? rmgrs[rmid].name : "custom";
+	if (rmid < RM_BUILTIN_COUNT)
+		snprintf(name, RMGR_NAME_SIZE, "%s", rmgrs[rmid].name);
+	else
+		snprintf(name, RMGR_NAME_SIZE, "custom%03u", rmid);
 }
 
 static const RmgrLayout *
@@ -161,7 +166,7 @@ subjects_of_main_data(const RecordHead *head, Lsn lsn,
 		return errinfo_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
 			"cannot filter WAL record at " LSN_FORMAT
 			": unknown %s record %02X without block references",
-			LSN_ARGS(lsn), rmgr_name(head->rmid), head->info);
+			LSN_ARGS(lsn), rmgrs[head->rmid].name, head->info);
 	if (layout->pass)
 		return true;
 	if (!main_oid(head, layout->database, &subject->database) ||
@@ -183,7 +188,7 @@ subjects_of_main_data(const RecordHead *head, Lsn lsn,
 too_short:
 	return errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
 		"invalid WAL record at " LSN_FORMAT ": %s record %02X with %u bytes",
-		LSN_ARGS(lsn), rmgr_name(head->rmid), head->info, head->main_len);
+		LSN_ARGS(lsn), rmgrs[head->rmid].name, head->info, head->main_len);
 }
 
 bool

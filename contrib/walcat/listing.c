@@ -18,14 +18,13 @@ struct Summary
 	TallyCount total;
 };
 
-/* A resource manager's name; that of an extension has its number. */
 static void
 print_rmgr(uint8_t rmid)
 {
-	if (rmid >= RM_CUSTOM_MIN)
-		printf("custom%03u", rmid);
-	else
-		fputs(rmgr_name(rmid), stdout);
+	char name[RMGR_NAME_SIZE];
+
+	rmgr_format_name(rmid, name);
+	fputs(name, stdout);
 }
 
 /*

@@ -27,11 +27,10 @@ typedef struct ChildContext
 
 /*
  * Become a process of its own: die with the supervisor (which is parent), leave
- * its session, take its signals, map what is ours for writing and the rest
- * read-only.  writes_ring is for the reader.
+ * its session, take its signals, map what is ours for writing (by the cell) and
+ * the rest read-only.
  */
-void child_begin(
-	const ChildContext *ctx, pid_t parent, const char *role, bool writes_ring);
+void child_begin(const ChildContext *ctx, pid_t parent, const char *role);
 
 /*
  * Take over the configuration if a newer one has been published.  True if so:

@@ -46,6 +46,7 @@ typedef struct RecordHead
 	unsigned relation_count;
 
 	RecordBlock first_block; /* if there are any */
+	uint32_t images_len;     /* of the images of all blocks together */
 	/*
 	 * Images and data of the blocks, in the order of their headers, then the main
 	 * data: all that follows the fragment headers.

@@ -36,7 +36,8 @@ typedef struct RmgrSubjects
 MUST_CHECK bool rmgr_subjects(const RecordHead *head, Lsn lsn,
 	const WalVersion *version, RmgrSubjects *subjects, ErrInfo *err);
 
-/* "Heap", "Btree", ...; "custom" from 128 on.  As pg_waldump prints them. */
-const char *rmgr_name(uint8_t rmid);
+/* "Heap", "Btree", ..., "custom128": as pg_waldump prints them. */
+#define RMGR_NAME_SIZE 20
+void rmgr_format_name(uint8_t rmid, char name[RMGR_NAME_SIZE]);
 
 #endif /* WAL_RMGR_H */

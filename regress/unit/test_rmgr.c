@@ -233,7 +233,7 @@ unknown_kinds_are_refused(void **state UNUSED)
 			ok = subjects_of(
 				rmids[r], (uint8_t) info, data, 16, &subjects, &err);
 			if (ok != in_table)
-				fail_msg("%s %02X is %s", rmgr_name(rmids[r]), info,
+				fail_msg("resource manager %u, %02X is %s", rmids[r], info,
 					ok ? "taken" : "refused");
 			known += ok;
 		}
@@ -297,13 +297,22 @@ each_major_has_a_row(void **state UNUSED)
 }
 
 static void
+assert_name(uint8_t rmid, const char *want)
+{
+	char name[RMGR_NAME_SIZE];
+
+	rmgr_format_name(rmid, name);
+	assert_string_equal(name, want);
+}
+
+static void
 names_are_those_of_pg_waldump(void **state UNUSED)
 {
-	assert_string_equal(rmgr_name(RM_XLOG), "XLOG");
-	assert_string_equal(rmgr_name(RM_HEAP2), "Heap2");
-	assert_string_equal(rmgr_name(RM_SPGIST), "SPGist");
-	assert_string_equal(rmgr_name(RM_LOGICALMSG), "LogicalMessage");
-	assert_string_equal(rmgr_name(128), "custom");
+	assert_name(RM_XLOG, "XLOG");
+	assert_name(RM_HEAP2, "Heap2");
+	assert_name(RM_SPGIST, "SPGist");
+	assert_name(RM_LOGICALMSG, "LogicalMessage");
+	assert_name(128, "custom128");
 }
 
 static int
