@@ -18,6 +18,10 @@
 #define ROW_MAX (256 * 1024)
 
 static const View *const views[] = {
+	&view_standbys,
+	&view_upstream,
+	&view_activity,
+	&view_ring,
 	&view_version,
 };
 

@@ -7,6 +7,10 @@
 
 #include "view/view.h"
 
+extern const View view_activity;
+extern const View view_ring;
+extern const View view_standbys;
+extern const View view_upstream;
 extern const View view_version;
 
 #endif /* VIEW_VIEWS_H */

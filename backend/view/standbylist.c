@@ -1,0 +1,196 @@
+/*
+ * standbylist.c
+ *		All standbys there are at one moment.  See standbylist.h.
+ */
+#include "base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/ring.h"
+#include "util/mem.h"
+#include "util/monotime.h"
+#include "view/standbylist.h"
+
+Lsn
+standbylist_end_of_wal(const Ring *ring)
+{
+	RingState state = ring_state(ring);
+
+	return Max(state.head, state.upstream_end);
+}
+
+/* The workers with a standby. */
+static void
+collect_connected(StandbyList *list)
+{
+	for (int i = BOARD_FIRST_WORKER; i < board_cell_count(); i++)
+	{
+		Standby *standby = &list->items[list->count];
+
+		if (board_state(i) < CELL_STARTUP || !board_view(i, &standby->view) ||
+			!standbystate_is_standby(&standby->view))
+			continue;
+		standby->connected = true;
+		list->count++;
+	}
+}
+
+/* What is on record of a standby that is connected, unless that is history. */
+static const Halt *
+halt_of(const Standby *standby, const Halt *halts, const bool *over,
+	size_t halt_count)
+{
+	for (size_t i = 0; i < halt_count; i++)
+	{
+		if (!over[i] && standbystate_same(&halts[i], &standby->view.status))
+			return &halts[i];
+	}
+	return NULL;
+}
+
+static bool
+is_over(const StandbyList *list, const Halt *halt)
+{
+	for (size_t i = 0; i < list->count; i++)
+	{
+		const BoardView *view = &list->items[i].view;
+
+		if (standbystate_same(halt, &view->status) &&
+			standbystate_halt_is_over(halt, view, list->now))
+			return true;
+	}
+	return standbystate_halt_is_over(halt, NULL, list->now);
+}
+
+static bool
+is_connected(const StandbyList *list, const Halt *halt)
+{
+	for (size_t i = 0; i < list->count; i++)
+	{
+		if (standbystate_same(halt, &list->items[i].view.status))
+			return true;
+	}
+	return false;
+}
+
+static void
+add_absent(StandbyList *list, const Halt *halt)
+{
+	Standby *standby = &list->items[list->count++];
+	BoardStatus *status = &standby->view.status;
+
+	*standby = (Standby){.verdict = standbystate_judge_absent(halt)};
+	memcpy(status->rule, halt->rule, sizeof(status->rule));
+	memcpy(status->user, halt->user, sizeof(status->user));
+	memcpy(status->application_name, halt->application_name,
+		sizeof(status->application_name));
+	memcpy(status->peer, halt->peer, sizeof(status->peer));
+	status->tli = halt->tli;
+	status->sent = halt->lsn;
+	status->write_lag = status->flush_lag = status->replay_lag = -1;
+}
+
+static void
+judge_all(StandbyList *list)
+{
+	Halt halts[CONTROL_HALTS_MAX];
+	bool over[CONTROL_HALTS_MAX];
+	size_t halt_count = control_halts(halts);
+	size_t connected = list->count;
+
+	for (size_t i = 0; i < halt_count; i++)
+		over[i] = is_over(list, &halts[i]);
+	for (size_t i = 0; i < connected; i++)
+	{
+		Standby *standby = &list->items[i];
+		const Halt *halt = halt_of(standby, halts, over, halt_count);
+
+		standby->verdict = standbystate_judge(&standby->view, halt, list->now);
+	}
+	for (size_t i = 0; i < halt_count; i++)
+	{
+		if (!over[i] && !is_connected(list, &halts[i]))
+			add_absent(list, &halts[i]);
+	}
+}
+
+/* ---- who is waited for ---- */
+
+/* Whether acknowledge.c counts it now. */
+static bool
+is_candidate(const Standby *standby)
+{
+	return standby->connected && standby->view.state == CELL_STREAMING &&
+		   standby->view.status.flush != InvalidLsn;
+}
+
+static int
+priority_of(const AckPolicy *policy, const Standby *standby)
+{
+	const BoardStatus *status = &standby->view.status;
+
+	return ackpolicy_priority(policy, status->rule, status->application_name);
+}
+
+/* How many candidates come before it. */
+static int
+count_before(
+	const StandbyList *list, const AckPolicy *policy, const Standby *standby)
+{
+	int priority = priority_of(policy, standby);
+	int before = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+	{
+		const Standby *other = &list->items[i];
+		int others = priority_of(policy, other);
+
+		if (is_candidate(other) && others > 0 &&
+			(others < priority || (others == priority && other < standby)))
+			before++;
+	}
+	return before;
+}
+
+/* (walsender.c, pg_stat_get_wal_senders) */
+static const char *
+sync_state(
+	const StandbyList *list, const AckPolicy *policy, const Standby *standby)
+{
+	if (!standby->connected)
+		return NULL;
+	if (policy->kind == ACK_RECEIVED || priority_of(policy, standby) == 0)
+		return "async";
+	if (!is_candidate(standby))
+		return "potential";
+	if (policy->kind == ACK_ANY)
+		return "quorum";
+	return count_before(list, policy, standby) < policy->count ? "sync"
+															   : "potential";
+}
+
+void
+standbylist_take(StandbyList *list, const ChildContext *ctx)
+{
+	const AckPolicy *policy = &ctx->config->acknowledge;
+	size_t room = (size_t) board_cell_count() + CONTROL_HALTS_MAX;
+
+	*list = (StandbyList){
+		.now = monotime_pg_timestamp(),
+		.end_of_wal = standbylist_end_of_wal(ctx->ring),
+		.items = mem_alloc0(room * sizeof(*list->items)),
+	};
+	collect_connected(list);
+	judge_all(list);
+	for (size_t i = 0; i < list->count; i++)
+		list->items[i].sync_state = sync_state(list, policy, &list->items[i]);
+}
+
+void
+standbylist_clear(StandbyList *list)
+{
+	free(list->items);
+	*list = (StandbyList){0};
+}
