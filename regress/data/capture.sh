@@ -28,6 +28,7 @@
 #	                        where the row stands in it: data, or image-METHOD for a
 #	                        page image that is compressed so (off: that is not)
 #	commits       LSN and commit time (UTC) of each record that commits
+#	stats         sums by resource manager, see stats.sh
 #
 # The marker is a text that is written to excluded databases and tablespaces only.
 set -eu -o pipefail
@@ -40,7 +41,8 @@ for BIN in "$(dirname "$(command -v postgres || :)")" "$(pg_config --bindir 2>/d
 done
 PATH=$BIN:$PATH
 MAJOR=$(postgres --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
-OUT=${1:-$(cd "$(dirname "$0")" && pwd)/pg$MAJOR}
+HERE=$(cd "$(dirname "$0")" && pwd)
+OUT=${1:-$HERE/pg$MAJOR}
 mkdir -p "$OUT"
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/capture.XXXXXX")
@@ -457,5 +459,6 @@ done >"$WORK/wal"
 gzip -9nc "$WORK/wal" >"$OUT/wal.gz"
 gzip -9nc "$WORK/records" >"$OUT/records.gz"
 install -m 644 "$WORK/facts" "$WORK/commits" "$OUT"
+"$HERE/stats.sh" "$OUT"
 chmod 644 "$OUT"/*
 ls -l "$OUT"
