@@ -73,6 +73,12 @@ $primary->safe_psql('postgres',
 ok(wait_for_replay($primary, $standby), 'the other standby has what came last');
 my ($rows, $end) = split /\|/,
   $standby->safe_psql('postgres', 'SELECT count(*), pg_last_wal_replay_lsn() FROM t');
+ok( poll_until {
+		$primary->safe_psql('postgres',
+			"SELECT restart_lsn >= '$end' FROM pg_replication_slots WHERE slot_name = 'walbouncer'") eq
+		  't';
+	},
+	'the spool has it on disk');
 $primary->stop('immediate');
 is($wb->stop, 0, 'walbouncer stops');
 $wb->start;
