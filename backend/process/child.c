@@ -35,7 +35,7 @@ child_begin(const ChildContext *ctx, pid_t parent, const char *role)
 		log_fatal(EXITCODE_STARTUP, "could not give up privileges: %m");
 	/* A signal from the terminal is for the supervisor. */
 	setsid();
-	board_enter(ctx->cell);
+	board_enter(ctx->cell, ctx->config_generation);
 	signals_setup_child();
 	if (is_reader)
 		ring_keep_writable(ctx->ring);
@@ -63,6 +63,7 @@ child_refresh_config(ChildContext *ctx, Config **previous)
 	loaded = config_load(ctx->config_file, text, ctx->overrides, &err);
 	free(text);
 	ctx->config_generation = generation;
+	board_set_config(generation);
 	if (loaded == NULL)
 	{
 		/* The supervisor has loaded this very text. */

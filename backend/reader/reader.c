@@ -26,6 +26,7 @@
 #include "base.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,10 @@
 
 #define FIRST_PAUSE_MS 100
 
+/* host:port on the board */
+#define PEER_PORT_MAX 5
+#define PEER_HOST_MAX (BOARD_NAME_SIZE - PEER_PORT_MAX - 2)
+
 /* How long the spooler may take to find out where the spool ends. */
 #define SPOOL_WAIT_MS 10000
 
@@ -53,7 +58,55 @@ static struct
 	int pause_ms; /* before the next attempt; 0: none */
 	bool anew;    /* the upstream no longer has what the ring goes on with */
 	Upstream up;
+	BoardStatus status;
 } reader;
+
+/* ---- what the board shows ---- */
+
+/* Connected to reader.up. */
+static void
+tell_connected(void)
+{
+	BoardStatus *status = &reader.status;
+
+	status->connects++;
+	status->connected = monotime_pg_timestamp();
+	status->message_time = status->connected;
+	snprintf(status->peer, sizeof(status->peer), "%.*s:%.*s", PEER_HOST_MAX,
+		reader.up.facts.host, PEER_PORT_MAX, reader.up.facts.port);
+	board_publish(status);
+}
+
+static void
+tell_streaming(TimeLineId tli)
+{
+	reader.status.tli = tli;
+	reader.status.reason[0] = '\0';
+	board_publish(&reader.status);
+	board_set_state(CELL_STREAMING);
+	title_set("reader streaming from %s port %s", reader.up.facts.host,
+		reader.up.facts.port);
+}
+
+/* What has gone wrong, for the log and the board. */
+static void
+warn(const ErrInfo *err)
+{
+	log_err(LOG_WARNING, err);
+	snprintf(reader.status.reason, sizeof(reader.status.reason), "%.*s",
+		BOARD_ALARM_SIZE - 1, err->message);
+	board_publish(&reader.status);
+}
+
+static void
+tell_disconnected(void)
+{
+	reader.status.connected = 0;
+	reader.status.tli = 0;
+	board_publish(&reader.status);
+}
+
+/* ---- the life of a connection ---- */
 
 /* Between half and all of ms, so that many walbouncers do not come at once. */
 static int
@@ -71,6 +124,7 @@ pause_before_retry(void)
 		Max(reader.ctx->config->wal_retrieve_retry_interval_ms, FIRST_PAUSE_MS);
 	Config *previous;
 
+	board_set_state(CELL_IDLE);
 	reader.pause_ms = Min(reader.pause_ms * 2, longest);
 	while (!signals_stop_requested())
 	{
@@ -173,14 +227,13 @@ start(Position *position)
 	if (!upstream_start_streaming(&reader.up, reader.ctx->config,
 			reader.ctx->ring, position, reader.anew, &err))
 	{
-		log_err(LOG_WARNING, &err);
+		warn(&err);
 		reader.anew = strcmp(err.sqlstate, SQLSTATE_UNDEFINED_FILE) == 0;
 		return false;
 	}
 	reader.anew = false;
 	board_wake_sleepers();
-	title_set("reader streaming from %s port %s", reader.up.facts.host,
-		reader.up.facts.port);
+	tell_streaming(position->tli);
 	return true;
 }
 
@@ -200,7 +253,7 @@ move(Position *position)
 	if (!upstream_connect(reader.ctx->config, position, &next, &err))
 	{
 		signals_exit_at_once(false);
-		log_err(LOG_WARNING, &err);
+		warn(&err);
 		log_msg(LOG_WARNING, "staying with the upstream at %s port %s",
 			reader.up.facts.host, reader.up.facts.port);
 		return false;
@@ -209,6 +262,7 @@ move(Position *position)
 	PQfinish(reader.up.conn);
 	reader.up = next;
 	reader.anew = false; /* that was said of the other one */
+	tell_connected();
 	return true;
 }
 
@@ -232,7 +286,8 @@ receive(Position *position)
 
 	for (;;)
 	{
-		end = receive_stream(reader.ctx, reader.up.conn, &received, &err);
+		end = receive_stream(
+			reader.ctx, reader.up.conn, &reader.status, &received, &err);
 		if (end != RECEIVE_MOVED)
 			break;
 		if (move(position) && !start(position))
@@ -256,11 +311,11 @@ receive(Position *position)
 			log_msg(LOG_LOG, "upstream has ended the stream");
 			break;
 		case RECEIVE_WAL_GONE:
-			log_err(LOG_WARNING, &err);
+			warn(&err);
 			reader.anew = true;
 			break;
 		case RECEIVE_FAILED:
-			log_err(LOG_WARNING, &err);
+			warn(&err);
 			break;
 	}
 }
@@ -273,6 +328,7 @@ serve_one_connection(void)
 	ErrInfo err;
 	bool connected;
 
+	board_set_state(CELL_STARTUP);
 	title_set("reader connecting");
 	signals_exit_at_once(true);
 	connected =
@@ -280,11 +336,13 @@ serve_one_connection(void)
 	signals_exit_at_once(false);
 	if (!connected)
 	{
-		log_err(LOG_WARNING, &err);
+		warn(&err);
 		return;
 	}
+	tell_connected();
 	if (start(&position))
 		receive(&position);
+	tell_disconnected();
 	PQfinish(reader.up.conn);
 	reader.up.conn = NULL;
 }
@@ -314,7 +372,7 @@ reader_main(ChildContext *ctx)
 	reader.ctx = ctx;
 	reader.pause_ms = FIRST_PAUSE_MS;
 	srandom((unsigned) getpid());
-	board_set_state(CELL_RUNNING);
+	board_set_state(CELL_STARTUP);
 	recall_facts();
 	while (!signals_stop_requested())
 	{

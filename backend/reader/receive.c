@@ -28,12 +28,14 @@ typedef struct Stream
 {
 	ChildContext *ctx;
 	PGconn *conn;
+	BoardStatus *status;
 	Feedback feedback;
 	Acknowledge acknowledge;
 	int64_t heard_ms;  /* when something last came from the upstream */
 	bool pinged;       /* asked for a sign of life since then */
 	bool reply_wanted; /* the upstream has asked for a reply */
 	bool received;     /* any WAL at all */
+	bool news;         /* for the board */
 } Stream;
 
 /* WAL into the ring; what the ring has already is skipped. */
@@ -59,6 +61,7 @@ take_wal(Stream *s, const ReplicationWal *wal, ErrInfo *err)
 	board_wake_sleepers();
 	acknowledge_on_wal(&s->acknowledge);
 	s->received = true;
+	s->status->bytes += len;
 	return true;
 }
 
@@ -72,6 +75,7 @@ take_message(Stream *s, const char *body, int len, ErrInfo *err)
 		return false;
 	s->heard_ms = monotime_ms();
 	s->pinged = false;
+	s->news = true;
 	if (wal.kind == REPLICATION_DATA)
 		return take_wal(s, &wal, err);
 	if (wal.reply_requested)
@@ -114,6 +118,17 @@ stream_end(Stream *s, ErrInfo *err)
 	return end;
 }
 
+/* Once for all messages of a turn, if there were any. */
+static void
+tell_board(Stream *s)
+{
+	if (!s->news)
+		return;
+	s->news = false;
+	s->status->message_time = monotime_pg_timestamp();
+	board_publish(s->status);
+}
+
 /* All messages that are here.  False when the stream is over: *end, err. */
 static bool
 take_messages(Stream *s, ReceiveEnd *end, ErrInfo *err)
@@ -139,7 +154,10 @@ take_messages(Stream *s, ReceiveEnd *end, ErrInfo *err)
 		}
 	}
 	if (len == 0)
+	{
+		tell_board(s);
 		return true;
+	}
 	*end = stream_end(s, err);
 	return false;
 }
@@ -257,11 +275,13 @@ stream(Stream *s, ErrInfo *err)
 }
 
 ReceiveEnd
-receive_stream(ChildContext *ctx, PGconn *conn, bool *received, ErrInfo *err)
+receive_stream(ChildContext *ctx, PGconn *conn, BoardStatus *status,
+	bool *received, ErrInfo *err)
 {
 	Stream s = {
 		.ctx = ctx,
 		.conn = conn,
+		.status = status,
 		.heard_ms = monotime_ms(),
 		.reply_wanted = true, /* the first reply says where we begin */
 	};

@@ -29,6 +29,7 @@
 #include "shm/sharedmem.h"
 #include "util/log.h"
 #include "util/mem.h"
+#include "util/monotime.h"
 
 typedef struct BoardCell
 {
@@ -46,6 +47,10 @@ static struct
 	size_t cell_size;
 	int cell_count;
 	int own; /* -1 in the supervisor */
+	/* what the board itself knows of the process, see board_publish */
+	int64_t began;
+	int64_t state_since;
+	uint64_t config_generation;
 	int *wake_fds;
 	int supervisor_fd;
 	uint32_t *woken; /* by cell: the nap that has been ended already */
@@ -138,8 +143,39 @@ close_foreign_fds(int own)
 	}
 }
 
+/* The owner's cell while nobody may believe what is in it. */
+static BoardCell *
+write_begin(uint32_t *version)
+{
+	BoardCell *cell = cell_at(board.own);
+
+	*version = atomic_load(&cell->version) | 1;
+	atomic_store_explicit(&cell->version, *version, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	return cell;
+}
+
+static void
+write_end(BoardCell *cell, uint32_t version)
+{
+	cell->status.began = board.began;
+	cell->status.state_since = board.state_since;
+	cell->status.config_generation = board.config_generation;
+	atomic_store_explicit(&cell->version, version + 1, memory_order_release);
+}
+
+/* The process itself is news, not what it has published. */
+static void
+publish_own(void)
+{
+	uint32_t version;
+	BoardCell *cell = write_begin(&version);
+
+	write_end(cell, version);
+}
+
 void
-board_enter(int own)
+board_enter(int own, uint64_t config_generation)
 {
 	size_t offset = (size_t) own * board.cell_size;
 
@@ -152,24 +188,43 @@ board_enter(int own)
 	/* not left to the parent, which would race with us */
 	atomic_store(&cell_at(own)->pid, getpid());
 	close_foreign_fds(own);
+	board.began = monotime_pg_timestamp();
+	board.state_since = board.began;
+	board.config_generation = config_generation;
+	publish_own();
 }
 
 void
 board_set_state(CellState state)
 {
-	atomic_store(&cell_at(board.own)->state, state);
+	uint32_t version;
+	BoardCell *cell;
+
+	if (state == board_state(board.own))
+		return;
+	board.state_since = monotime_pg_timestamp();
+	if (state == CELL_STARTUP && board.own >= BOARD_FIRST_WORKER)
+		board.began = board.state_since;
+	cell = write_begin(&version);
+	atomic_store(&cell->state, state);
+	write_end(cell, version);
+}
+
+void
+board_set_config(uint64_t generation)
+{
+	board.config_generation = generation;
+	publish_own();
 }
 
 void
 board_publish(const BoardStatus *status)
 {
-	BoardCell *cell = cell_at(board.own);
-	uint32_t version = atomic_load(&cell->version) | 1;
+	uint32_t version;
+	BoardCell *cell = write_begin(&version);
 
-	atomic_store_explicit(&cell->version, version, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
 	cell->status = *status;
-	atomic_store_explicit(&cell->version, version + 1, memory_order_release);
+	write_end(cell, version);
 }
 
 int

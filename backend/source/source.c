@@ -28,19 +28,11 @@
 #include "util/log.h"
 #include "util/mem.h"
 
-typedef enum Place
-{
-	PLACE_RING,
-	PLACE_SPOOL,
-	PLACE_OWN,
-	PLACE_ARCHIVE
-} Place;
-
 struct Source
 {
 	ChildContext *ctx;
 	TimeLineId tli;
-	Place place; /* of the last read */
+	BoardSource place; /* of the last read */
 
 	History line; /* of the facts of generation */
 	uint64_t generation;
@@ -208,21 +200,21 @@ read_ring(Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got)
 /* ---- all of them ---- */
 
 static void
-set_place(Source *src, Place place, Lsn lsn)
+set_place(Source *src, BoardSource place, Lsn lsn)
 {
 	if (place == src->place)
 		return;
-	if (place == PLACE_RING)
+	if (place == BOARD_SOURCE_RING && src->place != BOARD_SOURCE_NONE)
 		log_msg(LOG_INFO, "reached the WAL ring at " LSN_FORMAT, LSN_ARGS(lsn));
-	else if (place == PLACE_SPOOL)
+	else if (place == BOARD_SOURCE_SPOOL)
 		log_msg(LOG_INFO, "reading WAL from " LSN_FORMAT " from the spool",
 			LSN_ARGS(lsn));
-	if (src->place == PLACE_ARCHIVE)
+	if (src->place == BOARD_SOURCE_ARCHIVE)
 		archive_leave(src->archive);
-	if (src->place == PLACE_SPOOL)
+	if (src->place == BOARD_SOURCE_SPOOL)
 		spoolreader_leave(src->spool);
 	src->place = place;
-	if (place != PLACE_OWN)
+	if (place != BOARD_SOURCE_UPSTREAM)
 		ownconn_close(src->own);
 }
 
@@ -297,14 +289,15 @@ read_afar(
 	SourceStatus status;
 	ErrInfo why;
 
-	if (src->place == PLACE_ARCHIVE && archive_may_have(src->archive, lsn))
+	if (src->place == BOARD_SOURCE_ARCHIVE &&
+		archive_may_have(src->archive, lsn))
 	{
 		status =
 			archive_read(src->archive, &src->line, lsn, dst, cap, got, err);
 		if (status != SOURCE_FAILED || err->sqlstate[0] != '\0')
 			return status;
 	}
-	set_place(src, PLACE_OWN, lsn);
+	set_place(src, BOARD_SOURCE_UPSTREAM, lsn);
 	status =
 		ownconn_read(src->own, &src->line, src->tli, lsn, dst, cap, got, err);
 	if (!upstream_lacks(src, status, err) ||
@@ -313,10 +306,10 @@ read_afar(
 	switch (archive_read(src->archive, &src->line, lsn, dst, cap, got, &why))
 	{
 		case SOURCE_OK:
-			set_place(src, PLACE_ARCHIVE, lsn);
+			set_place(src, BOARD_SOURCE_ARCHIVE, lsn);
 			return SOURCE_OK;
 		case SOURCE_WAIT:
-			set_place(src, PLACE_ARCHIVE, lsn);
+			set_place(src, BOARD_SOURCE_ARCHIVE, lsn);
 			return SOURCE_WAIT;
 		default:
 			if (why.sqlstate[0] != '\0')
@@ -338,17 +331,17 @@ source_read(
 	switch (read_ring(src, lsn, dst, cap, got))
 	{
 		case RING_OK:
-			set_place(src, PLACE_RING, lsn);
+			set_place(src, BOARD_SOURCE_RING, lsn);
 			return SOURCE_OK;
 		case RING_WAIT:
-			set_place(src, PLACE_RING, lsn);
+			set_place(src, BOARD_SOURCE_RING, lsn);
 			return SOURCE_WAIT;
 		case RING_LOST:
 			break;
 	}
 	if (read_spool(src, lsn, dst, cap, got))
 	{
-		set_place(src, PLACE_SPOOL, lsn);
+		set_place(src, BOARD_SOURCE_SPOOL, lsn);
 		return SOURCE_OK;
 	}
 	return read_afar(src, lsn, dst, cap, got, err);
@@ -386,13 +379,19 @@ source_next_timeline(const Source *src, TimeLineId *tli, Lsn *start)
 bool
 source_on_ring(const Source *src)
 {
-	return src->place == PLACE_RING;
+	return src->place == BOARD_SOURCE_RING || src->place == BOARD_SOURCE_NONE;
+}
+
+BoardSource
+source_place(const Source *src)
+{
+	return src->place;
 }
 
 int
 source_fd(const Source *src, short *events)
 {
-	if (src->place == PLACE_ARCHIVE)
+	if (src->place == BOARD_SOURCE_ARCHIVE)
 	{
 		*events = POLLIN;
 		return archive_fd(src->archive);
@@ -403,5 +402,6 @@ source_fd(const Source *src, short *events)
 int
 source_timeout_ms(const Source *src)
 {
-	return src->place == PLACE_OWN ? ownconn_timeout_ms(src->own) : -1;
+	return src->place == BOARD_SOURCE_UPSTREAM ? ownconn_timeout_ms(src->own)
+											   : -1;
 }

@@ -70,14 +70,18 @@ static void
 publish(void)
 {
 	BoardStatus *status = &spooler.status;
+	BoardSource source = spooler.source != NULL ? source_place(spooler.source)
+												: BOARD_SOURCE_NONE;
 	bool news = status->flush != spooler.segment.synced ||
 				status->tli != spooler.segment.tli;
 
-	if (!news && status->sent == spooler.segment.written)
+	if (!news && status->sent == spooler.segment.written &&
+		status->source == source)
 		return;
 	status->tli = spooler.segment.tli;
 	status->sent = spooler.segment.written;
 	status->flush = spooler.segment.synced;
+	status->source = source;
 	board_publish(status);
 	/* it is the upstream's business */
 	if (news)
@@ -98,6 +102,8 @@ disk_refuses(const ErrInfo *err)
 			LSN_ARGS(spooler.segment.synced));
 		snprintf(spooler.status.alarm, sizeof(spooler.status.alarm), "%.*s",
 			BOARD_ALARM_SIZE - 1, err->message);
+		memcpy(spooler.status.reason, spooler.status.alarm,
+			sizeof(spooler.status.reason));
 		spooler.status.alarms++;
 		board_publish(&spooler.status);
 		title_set("spooler waiting for the disk");
@@ -119,6 +125,7 @@ disk_is_well(void)
 		return;
 	spooler.retry_ms = 0;
 	spooler.status.alarm[0] = '\0';
+	spooler.status.reason[0] = '\0';
 	board_publish(&spooler.status);
 	log_msg(LOG_LOG, "the spool goes on at " LSN_FORMAT,
 		LSN_ARGS(spooler.segment.written));
@@ -274,6 +281,7 @@ write_some(void)
 				publish();
 				return false;
 			}
+			spooler.status.bytes += got;
 			disk_is_well();
 			publish();
 			if (segment->written % segment->geometry.segment_size == 0)
@@ -300,6 +308,7 @@ write_some(void)
 	{
 		if (source_on_ring(spooler.source))
 			disk_is_well();
+		publish();
 		return false;
 	}
 	if (!segment_sync(segment, &err))

@@ -268,6 +268,8 @@ run_command(Session *s, const char *text)
 	row = &commands[command.kind];
 	if (row->handler != NULL)
 	{
+		snprintf(s->status.command, sizeof(s->status.command), "%s", text);
+		board_publish(&s->status);
 		row->handler(s, &command);
 		return;
 	}

@@ -286,6 +286,12 @@ feed_source(Feed *feed)
 	return feed->source;
 }
 
+uint64_t
+feed_blanked_bytes(const Feed *feed)
+{
+	return feed->filter != NULL ? filter_stats(feed->filter)->blanked_bytes : 0;
+}
+
 const char *
 feed_ledger_rule(const Feed *feed)
 {
@@ -324,6 +330,7 @@ feed_narrow(Feed *feed, WalScope *scope, const Carryover *carry, ErrInfo *err)
 				"rule \"%s\" withholds nothing, but this standby lacks data "
 				"already: it keeps its scope until it is rebuilt",
 				feed->s->status.rule);
+		feed->s->status.scope_kept |= feed->ledger != NULL;
 		return true;
 	}
 	/* What commits wait in is read again: it has not been sent. */

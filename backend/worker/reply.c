@@ -13,13 +13,13 @@ static void
 set_xmin(Session *s, uint64_t xmin, uint64_t catalog_xmin)
 {
 	BoardStatus *status = &s->status;
+	bool changed = status->xmin != xmin || status->catalog_xmin != catalog_xmin;
 
-	if (status->xmin == xmin && status->catalog_xmin == catalog_xmin)
-		return;
 	status->xmin = xmin;
 	status->catalog_xmin = catalog_xmin;
 	board_publish(status);
-	board_wake(BOARD_READER);
+	if (changed)
+		board_wake(BOARD_READER);
 }
 
 /* 0 in the lower half is InvalidTransactionId, whatever the epoch. */
@@ -44,6 +44,8 @@ set_positions(Session *s, const ReplicationReply *reply)
 					reply->flush > status->flush ||
 					reply->apply > status->apply;
 
+	if (reply->apply > status->apply || reply->apply >= status->sent)
+		status->progress_time = status->reply_time;
 	status->write = reply->write;
 	status->flush = reply->flush;
 	status->apply = reply->apply;
@@ -62,6 +64,7 @@ reply_take(Session *s, const uint8_t *body, size_t len, bool *reply_requested,
 
 	if (!replication_decode_client(body, len, &reply, err))
 		return false;
+	s->status.reply_time = monotime_pg_timestamp();
 	if (reply.kind == REPLICATION_FEEDBACK)
 	{
 		set_xmin(s, full_xid(reply.xmin_epoch, reply.xmin),
@@ -80,6 +83,7 @@ reply_begin(Session *s, TimeLineId tli, Lsn start)
 	s->status.tli = tli;
 	s->status.sent = start;
 	s->status.stream_began_ms = monotime_ms();
+	s->status.progress_time = monotime_pg_timestamp();
 	board_publish(&s->status);
 }
 
@@ -98,6 +102,8 @@ reply_forget(Session *s)
 	s->status.write = InvalidLsn;
 	s->status.flush = InvalidLsn;
 	s->status.apply = InvalidLsn;
+	s->status.source = BOARD_SOURCE_NONE;
+	s->status.filtered = false;
+	s->status.scope_kept = false;
 	set_xmin(s, 0, 0);
-	board_publish(&s->status);
 }

@@ -201,6 +201,15 @@ on_alarm(void *arg, const ErrInfo *what)
 	board_publish(&s->status);
 }
 
+/* RuleScopeHooks.kept_back */
+static void
+on_kept_back(void *arg)
+{
+	Session *s = arg;
+
+	s->status.scope_kept = true;
+}
+
 /*
  * CarryoverParams.is_another: the rule is for clients with the same names that come
  * from elsewhere.
@@ -236,7 +245,10 @@ carry_over(Session *s, Lsn lsn, bool live, const char *former, WalScope **scope,
 		.live = live,
 		.former = former,
 		.is_another = on_is_another,
-		.hooks = {.note = on_note, .alarm = on_alarm, .arg = s},
+		.hooks = {.note = on_note,
+			.alarm = on_alarm,
+			.kept_back = on_kept_back,
+			.arg = s},
 	};
 
 	if (carryover_apply(carry, &params, scope, err))
@@ -273,10 +285,13 @@ scope_compile(Session *s, Lsn since, bool live, const char *former,
 		.hooks = {.look_up = on_look_up,
 			.note = on_note,
 			.alarm = on_alarm,
+			.kept_back = on_kept_back,
 			.arg = s},
 	};
+	bool kept_before = s->status.scope_kept;
 	bool ok = true;
 
+	s->status.scope_kept = false;
 	*scope = NULL;
 	*carry = (Carryover){0};
 	if (rulescope_needed(s->rule, params.state_directory))
@@ -286,5 +301,8 @@ scope_compile(Session *s, Lsn since, bool live, const char *former,
 			 rulescope_compile(&params, scope, err);
 		scope_objects_clear(&objects);
 	}
-	return ok && carry_over(s, since, live, former, scope, carry, err);
+	ok = ok && carry_over(s, since, live, former, scope, carry, err);
+	if (!ok)
+		s->status.scope_kept = kept_before;
+	return ok;
 }

@@ -51,8 +51,9 @@ typedef struct Stream
 	TimeLineId tli;
 	CellState state;
 
-	Lsn start; /* as requested */
-	Lsn sent;  /* of the next byte to be queued */
+	Lsn start;               /* as requested */
+	Lsn sent;                /* of the next byte to be queued */
+	uint64_t blanked_before; /* by the streams of this session */
 	int64_t ahead_until_ms;
 
 	/* the rule has changed, and what it means is not known yet */
@@ -133,6 +134,8 @@ refresh_rule(Stream *st, ErrInfo *err)
 		return true;
 	if (!change_scope(st, &retry, err))
 		return false;
+	st->s->status.filtered = feed_ledger_rule(st->feed) != NULL;
+	board_publish(&st->s->status);
 	if (retry)
 	{
 		log_err(LOG_WARNING, err);
@@ -143,6 +146,23 @@ refresh_rule(Stream *st, ErrInfo *err)
 	log_msg(LOG_LOG, "rule \"%s\" has changed, in force from " LSN_FORMAT " on",
 		s->rule->name, LSN_ARGS(st->sent));
 	return true;
+}
+
+/* len bytes more are on their way. */
+static void
+tell_sent(Stream *st, size_t len)
+{
+	BoardStatus *status = &st->s->status;
+
+	/* one that had all there was begins to be behind only now */
+	if (status->apply >= st->sent)
+		status->progress_time = monotime_pg_timestamp();
+	st->sent += len;
+	status->sent = st->sent;
+	status->bytes += len;
+	status->blanked_bytes = st->blanked_before + feed_blanked_bytes(st->feed);
+	status->source = source_place(feed_source(st->feed));
+	board_publish(status);
 }
 
 /* Queue WAL that begins at st->sent. */
@@ -156,8 +176,18 @@ queue_wal(Stream *st, const uint8_t *wal, size_t len)
 		Max(ring.head, st->sent + len), monotime_pg_timestamp());
 	buf_put_bytes(client_out(&st->s->client), header, sizeof(header));
 	client_put_wal(&st->s->client, wal, len);
-	st->sent += len;
-	st->s->status.sent = st->sent;
+	tell_sent(st, len);
+}
+
+/* Where WAL is waited for is worth telling, too. */
+static void
+tell_source(Stream *st)
+{
+	BoardSource source = source_place(feed_source(st->feed));
+
+	if (source == st->s->status.source || source == BOARD_SOURCE_NONE)
+		return;
+	st->s->status.source = source;
 	board_publish(&st->s->status);
 }
 
@@ -183,6 +213,7 @@ pump(Stream *st, bool *progress, ErrInfo *err)
 	held = feed_hold_ms(st->feed) >= 0;
 	st->at_end = status == SOURCE_WAIT &&
 				 (held || source_on_ring(feed_source(st->feed)));
+	tell_source(st);
 	live = held || (source_on_ring(feed_source(st->feed)) &&
 					   (status == SOURCE_WAIT || st->state == CELL_STREAMING));
 	if (live != (st->state == CELL_STREAMING))
@@ -662,6 +693,7 @@ stream_run(Session *s, const ReplCommand *command)
 		.state = CELL_CATCHUP,
 		.start = command->start,
 		.sent = command->start,
+		.blanked_before = s->status.blanked_bytes,
 		.heard_ms = monotime_ms(),
 		.ahead_until_ms = monotime_ms() + AHEAD_MS,
 		.waited = true,
@@ -674,6 +706,7 @@ stream_run(Session *s, const ReplCommand *command)
 		session_error(s, &err);
 		return;
 	}
+	s->status.filtered = filtered;
 	/* from here on WAL is needed */
 	reply_begin(s, st.tli, st.sent);
 	session_set_state(s, st.state);

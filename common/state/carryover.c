@@ -381,6 +381,8 @@ carryover_apply(
 		put_out(*scope, &s.lacks);
 		attach_guard(*scope, params);
 		note_lacks(&s);
+		if (params->hooks.kept_back != NULL)
+			params->hooks.kept_back(params->hooks.arg);
 	}
 	lacks_clear(&s.lacks);
 	if (!ok)

@@ -160,7 +160,11 @@ judge(Compilation *c, const ScopeObject *object)
 	if (known == NULL)
 		decide(c, object, by_name, NULL);
 	else if (known->verdict == SCOPE_OUT && by_name == SCOPE_IN)
+	{
 		note_stays_out(c, object);
+		if (c->params->hooks.kept_back != NULL)
+			c->params->hooks.kept_back(c->params->hooks.arg);
+	}
 	else if (by_name == SCOPE_OUT && c->lists_changed && may_go_on(known))
 		decide(c, object, by_name, known);
 }

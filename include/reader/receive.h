@@ -10,6 +10,7 @@
 #include <libpq-fe.h>
 
 #include "process/child.h"
+#include "shm/board.h"
 #include "util/errinfo.h"
 
 typedef enum ReceiveEnd
@@ -24,10 +25,10 @@ typedef enum ReceiveEnd
 
 /*
  * Stream until it ends.  conn is in COPY mode; the position is the ring's head.
- * *received is set if any WAL came.  After RECEIVE_MOVED the stream can be gone on
+ * status, our own on the board, is kept up to date.  *received is set if any WAL came.  After RECEIVE_MOVED the stream can be gone on
  * with by another call.
  */
-ReceiveEnd receive_stream(
-	ChildContext *ctx, PGconn *conn, bool *received, ErrInfo *err);
+ReceiveEnd receive_stream(ChildContext *ctx, PGconn *conn, BoardStatus *status,
+	bool *received, ErrInfo *err);
 
 #endif /* READER_RECEIVE_H */

@@ -28,15 +28,17 @@
 typedef enum CellState
 {
 	CELL_FREE,
-	CELL_STARTING,  /* forked, not ready yet */
-	CELL_SPARE,     /* a worker that waits for a connection */
-	CELL_STARTUP,   /* has a connection that has not told who it is */
-	CELL_IDLE,      /* waits for a command */
+	CELL_STARTING, /* forked, not ready yet */
+	CELL_SPARE,    /* a worker that waits for a connection */
+	/* has a connection that has not told who it is; the reader: connects */
+	CELL_STARTUP,
+	/* waits for a command; the reader: before it connects again */
+	CELL_IDLE,
 	CELL_CATCHUP,   /* streams what the standby has missed */
-	CELL_STREAMING, /* streams what comes in */
+	CELL_STREAMING, /* streams what comes in; the reader too */
 	CELL_PAUSED,    /* an operator has stopped the stream */
 	CELL_CONSOLE,   /* serves an operator */
-	CELL_RUNNING    /* a process that is not a worker */
+	CELL_RUNNING    /* the spooler knows its position; the monitor serves */
 } CellState;
 
 /* Where a process has its WAL from. */
@@ -81,22 +83,22 @@ typedef struct BoardStatus
 
 	/* ---- for those who look on; times are pg_timestamps, 0 is never ---- */
 
-	int64_t began;       /* the process; of a worker, the connection */
-	int64_t state_since; /* the cell's state */
+	/* These three the board fills in. */
+	int64_t began;              /* the process; of a worker, the connection */
+	int64_t state_since;        /* the cell's state */
+	uint64_t config_generation; /* the configuration that it goes by */
 	/* why it is in that state, or what failed last; "" if all is well */
 	char reason[BOARD_ALARM_SIZE];
-	/* the configuration that it goes by */
-	uint64_t config_generation;
 	BoardSource source;
-	/* WAL that has been sent, since the process began; the reader: received */
+	/* WAL sent since the process began; the reader: received; the spooler: written */
 	uint64_t bytes;
 
 	/* a worker with a standby */
-	bool filtered;      /* something is withheld */
-	bool scope_kept;    /* its scope is older, and narrower, than its rule */
-	bool halted;        /* the stream cannot go on from sent; reason says why */
+	bool filtered;   /* something is withheld */
+	bool scope_kept; /* its scope is older, and narrower, than its rule */
+	bool halted;     /* the stream cannot go on from sent; reason says why */
 	uint64_t blanked_bytes; /* sums of xl_tot_len */
-	int64_t reply_time; /* when it last said something */
+	int64_t reply_time;     /* when it last said something */
 	/* when what it has applied last moved, or it had applied all that was sent */
 	int64_t progress_time;
 	/* from our sending to its confirming, microseconds; -1: not known */
@@ -137,8 +139,10 @@ void board_create(int worker_count);
  * This is my cell, and has my process id; all others become read-only, and their
  * descriptors close.
  */
-void board_enter(int cell);
+void board_enter(int cell, uint64_t config_generation);
 void board_set_state(CellState state);
+/* Another configuration is in force here. */
+void board_set_config(uint64_t generation);
 void board_publish(const BoardStatus *status);
 
 /*

@@ -11,6 +11,7 @@
 #include "base.h"
 
 #include "process/child.h"
+#include "shm/board.h"
 #include "util/errinfo.h"
 #include "util/lsn.h"
 
@@ -52,6 +53,8 @@ void source_next_timeline(const Source *src, TimeLineId *tli, Lsn *start);
 
 /* Whether the last read was served, or would be, by the ring. */
 bool source_on_ring(const Source *src);
+/* Where the last read was served, or is waited for; BOARD_SOURCE_NONE before it. */
+BoardSource source_place(const Source *src);
 
 /* What to wait for besides a wake-up; -1 and 0 for nothing. */
 int source_fd(const Source *src, short *events);

@@ -64,6 +64,8 @@ typedef struct RuleScopeHooks
 	void (*note)(void *arg, LogLevel level, const ErrInfo *what);
 	/* A database has left the scope though its name is in it. */
 	void (*alarm)(void *arg, const ErrInfo *what);
+	/* Something stays withheld though the rule, as it is now, would have it. */
+	void (*kept_back)(void *arg);
 	void *arg;
 } RuleScopeHooks;
 

@@ -58,6 +58,9 @@ int feed_hold_ms(const Feed *feed);
 MUST_CHECK bool feed_narrow(
 	Feed *feed, WalScope *scope, const Carryover *carry, ErrInfo *err);
 
+/* What its filter has blanked, sums of xl_tot_len; 0 without one. */
+uint64_t feed_blanked_bytes(const Feed *feed);
+
 /* The rule that its ledger is of; NULL without one. */
 const char *feed_ledger_rule(const Feed *feed);
 

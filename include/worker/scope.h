@@ -29,6 +29,8 @@
  * that is to be written down yet, see carryover.h, and is to be cleared.  former is
  * the rule that the ledger of a live stream is of; NULL: it has none.
  *
+ * status.scope_kept says afterwards whether that is less than what the rule says.
+ *
  * Waits for the upstream.  False, with err, if something that has to be known is
  * not: the standby must get nothing then.
  */
