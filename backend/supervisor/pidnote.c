@@ -87,11 +87,12 @@ pidnote_format(const Settings *settings, time_t started, const char *status)
 {
 	const Config *config = settings->config;
 	char *overrides = format_overrides(settings->overrides);
-	char *text = mem_asprintf("%s\n%lld\n%d\n%s\n%s\n%s%s%s%s",
+	char *text = mem_asprintf("%s\n%lld\n%d\n%s\n%s\n%s\n%s%s%s%s",
 		settings->file != NULL ? settings->file : "", (long long) started,
 		config->port, config->unix_socket_directories, config->listen_addresses,
-		status != NULL ? status : "", status != NULL ? "\n" : "",
-		status != NULL ? overrides : "", status != NULL ? "\n" : "");
+		config->state_directory, status != NULL ? status : "",
+		status != NULL ? "\n" : "", status != NULL ? overrides : "",
+		status != NULL ? "\n" : "");
 
 	free(overrides);
 	return text;

@@ -7,6 +7,7 @@
  *		port
  *		unix_socket_directories
  *		listen_addresses
+ *		directory of the Unix-domain socket for the console ("" none)
  *		status: "starting", "ready" or "stopping"
  *		what the command line sets, as words for a shell
  *
@@ -28,7 +29,7 @@
 
 /*
  * malloc'd.  started: time of the start; status NULL: only the lines before it,
- * as the lock files beside Unix sockets have them.
+ * as the lock files beside Unix-domain sockets have them.
  */
 char *pidnote_format(
 	const Settings *settings, time_t started, const char *status);

@@ -46,6 +46,7 @@ our @EXPORT = qw(
   majors
   bindir
   pg_program
+  ctl_program
   new_primary
   poll_until
   wait_for_replay
@@ -140,6 +141,13 @@ sub pg_program
 	  : ($of // '') =~ /^\d+$/ ? $of
 	  : $own_major;
 	return bindir($major) . "/$program";
+}
+
+# walbouncerctl is beside the walbouncer that is tested.
+sub ctl_program
+{
+	return dirname($ENV{WALBOUNCER}) . '/walbouncerctl' if $ENV{WALBOUNCER};
+	return 'walbouncerctl';
 }
 
 # -- what runs beside walbouncer ---------------------------------------------
