@@ -95,6 +95,8 @@ forget_all(Journal *j)
 	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
 		j->tables[kind].count = 0;
 	j->has_digest = false;
+	if (j->visitor != NULL)
+		j->visitor->forgotten(j->visitor->arg);
 }
 
 /* ---- reading ---- */
@@ -122,6 +124,7 @@ apply_decision(Journal *j, ScopeKind kind, const char *rest)
 	char reason[16] = "";
 	JournalEntry *entry;
 	char encoded[ENCODED_NAME_SIZE] = "";
+	char name[CATALOG_NAME_SIZE] = "";
 	unsigned oid;
 	Lsn since;
 
@@ -134,9 +137,15 @@ apply_decision(Journal *j, ScopeKind kind, const char *rest)
 	entry = table_entry(&j->tables[kind], oid);
 	if (verdict[0] == 'o')
 		put_out(entry, since, strcmp(reason, JOURNAL_FILE_COPY) == 0);
-	if (encoded[0] == '\0')
-		return true;
-	return linefile_decode_name(encoded, entry->name, sizeof(entry->name));
+	if (encoded[0] != '\0')
+	{
+		if (!linefile_decode_name(encoded, name, sizeof(name)))
+			return false;
+		memcpy(entry->name, name, sizeof(entry->name));
+	}
+	if (j->visitor != NULL)
+		j->visitor->decision(j->visitor->arg, kind, oid, name);
+	return true;
 }
 
 /* The kind whose name text begins with, with a blank behind it; *rest is what follows. */
@@ -252,9 +261,9 @@ journal_exists(const char *state_directory, const char *rule)
 static bool
 open_journal(Journal *j, const char *state_directory, const char *rule,
 	uint64_t system_identifier, LineFileMode mode, WalScope *scope,
-	ErrInfo *err)
+	const JournalVisitor *visitor, ErrInfo *err)
 {
-	*j = (Journal){0};
+	*j = (Journal){.visitor = visitor};
 	if (!linefile_open(&j->file, &format, state_directory, FOLDER, rule,
 			system_identifier, mode, err))
 		return false;
@@ -274,7 +283,7 @@ journal_open(Journal *j, const char *state_directory, const char *rule,
 	uint64_t system_identifier, WalScope *scope, ErrInfo *err)
 {
 	return open_journal(j, state_directory, rule, system_identifier,
-		LINEFILE_CREATE, scope, err);
+		LINEFILE_CREATE, scope, NULL, err);
 }
 
 bool
@@ -282,7 +291,18 @@ journal_open_read(Journal *j, const char *state_directory, const char *rule,
 	uint64_t system_identifier, WalScope *scope, ErrInfo *err)
 {
 	if (open_journal(j, state_directory, rule, system_identifier, LINEFILE_READ,
-			scope, err))
+			scope, NULL, err))
+		return true;
+	j->is_new = j->file.missing;
+	return j->is_new;
+}
+
+bool
+journal_peek(Journal *j, const char *state_directory, const char *rule,
+	const JournalVisitor *visitor, ErrInfo *err)
+{
+	if (open_journal(
+			j, state_directory, rule, 0, LINEFILE_PEEK, NULL, visitor, err))
 		return true;
 	j->is_new = j->file.missing;
 	return j->is_new;
@@ -357,7 +377,8 @@ journal_forget(const char *state_directory, const char *rule, size_t *decisions,
 	bool ok;
 
 	*decisions = 0;
-	if (!open_journal(&j, state_directory, rule, 0, LINEFILE_WRITE, NULL, err))
+	if (!open_journal(
+			&j, state_directory, rule, 0, LINEFILE_WRITE, NULL, NULL, err))
 		return j.file.missing;
 	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
 		*decisions += j.tables[kind].count;

@@ -97,6 +97,7 @@ open_file(LineFile *f, ErrInfo *err)
 {
 	static const int flags[] = {
 		[LINEFILE_READ] = O_RDONLY,
+		[LINEFILE_PEEK] = O_RDONLY,
 		[LINEFILE_WRITE] = O_RDWR | O_APPEND,
 		[LINEFILE_CREATE] = O_RDWR | O_APPEND | O_CREAT,
 	};
@@ -264,6 +265,12 @@ truncate_at(LineFile *f, int64_t size, ErrInfo *err)
 	return true;
 }
 
+static bool
+may_write(const LineFile *f)
+{
+	return f->mode == LINEFILE_WRITE || f->mode == LINEFILE_CREATE;
+}
+
 /* What the lock is taken for: end, and that nothing stands behind it. */
 static bool
 look_at_end(LineFile *f, ErrInfo *err)
@@ -274,7 +281,7 @@ look_at_end(LineFile *f, ErrInfo *err)
 	if (fstat(f->fd, &st) != 0)
 		return io_error(f, "stat", err);
 	/* what is written now would be gone with us */
-	if (st.st_nlink == 0 && f->mode != LINEFILE_READ)
+	if (st.st_nlink == 0 && may_write(f))
 		return errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
 			"%s \"%s\" has been removed", f->format->label, f->path);
 	f->end = st.st_size;
@@ -286,7 +293,7 @@ look_at_end(LineFile *f, ErrInfo *err)
 		return true;
 	if (!find_end(f, st.st_size, err))
 		return false;
-	return f->mode == LINEFILE_READ || truncate_at(f, f->end, err);
+	return !may_write(f) || truncate_at(f, f->end, err);
 }
 
 /* ---- the first line ---- */
@@ -366,6 +373,8 @@ take_lock(LineFile *f, ErrInfo *err)
 	int64_t deadline = monotime_ms() + LOCK_WAIT_MS;
 	int pause_ms = 1;
 
+	if (f->mode == LINEFILE_PEEK)
+		return true;
 	while (flock(f->fd, operation) != 0)
 	{
 		if (errno != EWOULDBLOCK && errno != EINTR)

@@ -58,9 +58,19 @@ typedef struct JournalTable
 	size_t cap;
 } JournalTable;
 
+/* Who wants to see what the decisions were called, in the order of the file. */
+typedef struct JournalVisitor
+{
+	/* a decision; name is "" if it is not known */
+	void (*decision)(void *arg, ScopeKind kind, Oid oid, const char *name);
+	void (*forgotten)(void *arg); /* all decisions so far */
+	void *arg;
+} JournalVisitor;
+
 typedef struct Journal
 {
-	LineFile file; /* open and locked */
+	LineFile file;                 /* open and locked */
+	const JournalVisitor *visitor; /* NULL: nobody */
 	JournalTable tables[SCOPE_KIND_COUNT];
 	bool is_new; /* nothing was in it */
 	bool has_digest;
@@ -85,6 +95,13 @@ MUST_CHECK bool journal_open(Journal *j, const char *state_directory,
 MUST_CHECK bool journal_open_read(Journal *j, const char *state_directory,
 	const char *rule, uint64_t system_identifier, WalScope *scope,
 	ErrInfo *err);
+
+/*
+ * The same without the lock, for those who may make nobody wait: what is being
+ * written may be missing, or be taken back.  visitor may be NULL.
+ */
+MUST_CHECK bool journal_peek(Journal *j, const char *state_directory,
+	const char *rule, const JournalVisitor *visitor, ErrInfo *err);
 
 /* What is on record of an OID; NULL: nothing. */
 const JournalEntry *journal_find(const Journal *j, ScopeKind kind, Oid oid);

@@ -39,7 +39,8 @@ typedef struct LineFormat
 
 typedef enum LineFileMode
 {
-	LINEFILE_READ,  /* no more than that */
+	LINEFILE_READ, /* no more than that */
+	LINEFILE_PEEK, /* the same without a lock: what is being written may be there */
 	LINEFILE_WRITE, /* what is there */
 	LINEFILE_CREATE /* make it, with its directories, if it is not there */
 } LineFileMode;
@@ -74,7 +75,8 @@ MUST_CHECK bool linefile_open_path(
 void linefile_close(LineFile *f);
 
 /*
- * Lock it, shared for LINEFILE_READ; waits for seconds at most.  Then end is known, a
+ * Lock it, shared for LINEFILE_READ, not at all for LINEFILE_PEEK; waits for seconds
+ * at most.  Then end is known, a
  * torn end cut off, and the first line has been checked.  If end is 0, the file is
  * new: LINEFILE_CREATE queues a first line.
  */

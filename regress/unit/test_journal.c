@@ -493,6 +493,57 @@ two_processes_share_a_journal(void **state UNUSED)
 }
 
 static void
+note_name(void *arg, ScopeKind kind, Oid oid, const char *name)
+{
+	char *seen = arg;
+	size_t len = strlen(seen);
+
+	snprintf(seen + len, 200 - len, "%d.%u=%s;", (int) kind, oid, name);
+}
+
+static void
+note_forgotten(void *arg)
+{
+	strcat(arg, "forgotten;");
+}
+
+/* Others may hold the lock for as long as they like. */
+static void
+peeking_waits_for_nobody(void **state UNUSED)
+{
+	char seen[200] = "";
+	const JournalVisitor visitor = {
+		.decision = note_name, .forgotten = note_forgotten, .arg = seen};
+	size_t decisions;
+	WalScope *scope;
+	Journal writer;
+	Journal j;
+	ErrInfo err;
+
+	assert_true(journal_peek(&j, state_directory, "berlin", &visitor, &err));
+	assert_true(j.is_new);
+	journal_close(&j);
+	assert_false(journal_exists(state_directory, "berlin"));
+
+	write_sample();
+	assert_true(journal_forget(state_directory, "berlin", &decisions, &err));
+	scope = open_journal(&writer);
+	journal_add(&writer, SCOPE_DATABASE, 7, SCOPE_IN, 0, "name", "x");
+	journal_add(&writer, SCOPE_DATABASE, 7, SCOPE_OUT, 0x10, "name", "y");
+	assert_true(linefile_append(&writer.file, &err));
+	assert_true(writer.file.locked);
+	assert_true(journal_peek(&j, state_directory, "berlin", &visitor, &err));
+	assert_false(j.is_new);
+	assert_string_equal(seen, "0.16384=app;0.16385=a name, with \"all\"\nof "
+							  "it;forgotten;0.7=x;0.7=y;");
+	assert_int_equal(j.tables[SCOPE_DATABASE].count, 1);
+	assert_int_equal(journal_find(&j, SCOPE_DATABASE, 7)->verdict, SCOPE_OUT);
+	journal_close(&j);
+	journal_close(&writer);
+	walscope_free(scope);
+}
+
+static void
 journal_of_another_system_is_refused(void **state UNUSED)
 {
 	Journal j;
@@ -524,6 +575,7 @@ main(void)
 		TEST(rescope_forgets_decisions),
 		TEST(empty_journal_can_be_forgotten),
 		TEST(reading_makes_and_changes_nothing),
+		TEST(peeking_waits_for_nobody),
 		TEST(lock_is_waited_for_for_a_while),
 		TEST(failed_commit_leaves_nothing),
 		TEST(removed_journal_is_not_written_to),
