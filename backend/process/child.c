@@ -49,19 +49,27 @@ child_begin(const ChildContext *ctx, pid_t parent, const char *role)
 	title_set("%s", role);
 }
 
+Config *
+child_published_config(
+	const ChildContext *ctx, uint64_t *generation, ErrInfo *err)
+{
+	char *text = published_text(generation);
+	Config *loaded = config_load(ctx->config_file, text, ctx->overrides, err);
+
+	free(text);
+	return loaded;
+}
+
 bool
 child_refresh_config(ChildContext *ctx, Config **previous)
 {
 	ErrInfo err;
 	Config *loaded;
 	uint64_t generation;
-	char *text;
 
 	if (published_generation() == ctx->config_generation)
 		return false;
-	text = published_text(&generation);
-	loaded = config_load(ctx->config_file, text, ctx->overrides, &err);
-	free(text);
+	loaded = child_published_config(ctx, &generation, &err);
 	ctx->config_generation = generation;
 	board_set_config(generation);
 	if (loaded == NULL)

@@ -351,6 +351,8 @@ load_option(Loader *l, const Option *opt, const config_setting_t *s)
 	if (text == NULL)
 		return false;
 	ok = option_set(opt, l->config, text, l->err) || locate(l, line_of(s));
+	option_set_origin(opt, l->config,
+		(OptionOrigin){.source = OPTION_FILE, .line = line_of(s)});
 	free(text);
 	return ok;
 }
@@ -651,9 +653,17 @@ verbose_level(int verbose)
 	return levels[Min((size_t) Max(verbose, 0), lengthof(levels) - 1)];
 }
 
+static void
+note_command_line(Config *config, const char *name)
+{
+	option_set_origin(option_find(name), config,
+		(OptionOrigin){.source = OPTION_COMMAND_LINE});
+}
+
 static bool
 apply_overrides(Config *config, const ConfigOverrides *overrides, ErrInfo *err)
 {
+	LogLevel level = verbose_level(overrides->verbose);
 	char *conninfo;
 
 	if (overrides->port != 0)
@@ -664,6 +674,7 @@ apply_overrides(Config *config, const ConfigOverrides *overrides, ErrInfo *err)
 		free(text);
 		if (!ok)
 			return false;
+		note_command_line(config, "port");
 	}
 	if (overrides->upstream_port < 0 || overrides->upstream_port > 65535)
 		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
@@ -677,8 +688,12 @@ apply_overrides(Config *config, const ConfigOverrides *overrides, ErrInfo *err)
 			return false;
 		free(config->upstream_conninfo);
 		config->upstream_conninfo = conninfo;
+		note_command_line(config, "upstream.conninfo");
 	}
-	config->log_min_messages =
-		Min(config->log_min_messages, verbose_level(overrides->verbose));
+	if (level < config->log_min_messages)
+	{
+		config->log_min_messages = level;
+		note_command_line(config, "log_min_messages");
+	}
 	return true;
 }

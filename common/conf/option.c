@@ -220,8 +220,9 @@ static const Option options[] = {
 		.type = OPTION_STRING,
 		.preset = "localhost",
 		.offset = offsetof(Config, monitor_listen_addresses),
-		.help = "Host names or addresses that the monitor listens on, separated "
-				"by commas; * is all."},
+		.help =
+			"Host names or addresses that the monitor listens on, separated "
+			"by commas; * is all."},
 	{.name = "monitor_port",
 		.type = OPTION_INT,
 		.preset = "0",
@@ -363,6 +364,50 @@ bool
 option_needs_restart(const Option *opt)
 {
 	return opt->restart;
+}
+
+const char *
+option_preset(const Option *opt)
+{
+	return opt->preset;
+}
+
+const char *
+option_unit(const Option *opt)
+{
+	return opt->unit;
+}
+
+const char *
+option_help(const Option *opt)
+{
+	return opt->help;
+}
+
+_Static_assert(lengthof(options) <= CONFIG_OPTIONS_MAX, "no room for origins");
+
+OptionOrigin
+option_origin(const Option *opt, const Config *config)
+{
+	return config->origins[opt - options];
+}
+
+void
+option_set_origin(const Option *opt, Config *config, OptionOrigin origin)
+{
+	config->origins[opt - options] = origin;
+}
+
+const char *
+option_source_name(OptionSource source)
+{
+	static const char *const names[] = {
+		[OPTION_DEFAULT] = "default",
+		[OPTION_FILE] = "configuration file",
+		[OPTION_COMMAND_LINE] = "command line",
+	};
+
+	return names[source];
 }
 
 const RuleKey *

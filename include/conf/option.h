@@ -20,6 +20,23 @@
 /* Upper bound of the text of a configuration file. */
 #define CONFIG_TEXT_MAX (256 * 1024)
 
+/* Room for the table of options. */
+#define CONFIG_OPTIONS_MAX 96
+
+/* Where a value came from. */
+typedef enum OptionSource
+{
+	OPTION_DEFAULT,
+	OPTION_FILE,
+	OPTION_COMMAND_LINE
+} OptionSource;
+
+typedef struct OptionOrigin
+{
+	OptionSource source;
+	int line; /* of the configuration file; 0: none */
+} OptionOrigin;
+
 /*
  * All settings at one moment.  Strings are owned and never NULL.  Read-only for
  * everybody once it is loaded; a reload makes a new one.
@@ -69,15 +86,10 @@ typedef struct Config
 	/* rules, in file order */
 	Rule *rules;
 	size_t rule_count;
-} Config;
 
-/* Where a value came from. */
-typedef enum OptionSource
-{
-	OPTION_DEFAULT,
-	OPTION_FILE,
-	OPTION_COMMAND_LINE
-} OptionSource;
+	/* by row of the table: see option_origin() */
+	OptionOrigin origins[CONFIG_OPTIONS_MAX];
+} Config;
 
 typedef struct Option Option;
 
@@ -86,10 +98,23 @@ const Option *option_at(size_t i);
 /* By full name ("port", "upstream.conninfo"), or NULL. */
 const Option *option_find(const char *name);
 const char *option_name(const Option *opt);
+/* The default, as text. */
+const char *option_preset(const Option *opt);
+/* Of a number without a unit: "B", "ms", "s"; NULL if it has none. */
+const char *option_unit(const Option *opt);
+/* One sentence. */
+const char *option_help(const Option *opt);
 /* Whether a change waits for a restart. */
 bool option_needs_restart(const Option *opt);
 /* The value as text that the loader would read again ("64MB", "30s").  malloc'd. */
 char *option_format(const Option *opt, const Config *config);
+/*
+ * Where the value of an option comes from; behind config_keep_running, where the one
+ * comes from that waits for a restart.
+ */
+OptionOrigin option_origin(const Option *opt, const Config *config);
+/* "default", "configuration file", "command line". */
+const char *option_source_name(OptionSource source);
 
 /*
  * What the command line sets: it wins over the file, at every reload too.

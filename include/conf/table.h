@@ -50,6 +50,9 @@ MUST_CHECK bool option_set(
 MUST_CHECK bool option_set_number(
 	const Option *opt, void *at, const char *text, ErrInfo *err);
 
+/* Note where the value of an option comes from. */
+void option_set_origin(const Option *opt, Config *config, OptionOrigin origin);
+
 /* A number in what struct Config stores, as text that is read again.  malloc'd. */
 char *option_format_number(const Option *opt, int64_t value);
 

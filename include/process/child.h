@@ -33,6 +33,13 @@ typedef struct ChildContext
 void child_begin(const ChildContext *ctx, pid_t parent, const char *role);
 
 /*
+ * The settings that have been published last, as if at a start; free them.  NULL, with
+ * err, if they cannot be read, though the supervisor could.
+ */
+MUST_CHECK Config *child_published_config(
+	const ChildContext *ctx, uint64_t *generation, ErrInfo *err);
+
+/*
  * Take over the configuration if a newer one has been published.  True if so:
  * *previous is the old one, to be freed by the caller; whatever points into it
  * has to be looked up again.

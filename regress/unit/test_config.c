@@ -271,7 +271,51 @@ verbose_lowers_the_threshold_only(void **state UNUSED)
 	}
 }
 
-/* libpq's own words are not ours to compare, but they have to be there. */
+static void
+check_origin(
+	const Config *config, const char *name, OptionSource source, int line)
+{
+	OptionOrigin origin = option_origin(option_find(name), config);
+
+	assert_string_equal(
+		option_source_name(origin.source), option_source_name(source));
+	assert_int_equal(origin.line, line);
+}
+
+static void
+settings_know_where_they_are_from(void **state UNUSED)
+{
+	static const char text[] = "# a comment\n" MINIMAL "port = 7;\n"
+							   "/* one\n"
+							   "   more */ ring_size = \"1MB\";\n"
+							   "upstream = {\n"
+							   "\tcatalog_database =\n"
+							   "\t\t\"s\"\n"
+							   "\t\t\"t\"; conninfo = \"host=x\";\n"
+							   "};\n";
+	Config *config = load(text);
+	ConfigOverrides overrides = {.port = 8, .upstream_host = "h", .verbose = 1};
+
+	check_origin(config, "port", OPTION_FILE, 3);
+	check_origin(config, "ring_size", OPTION_FILE, 5);
+	check_origin(config, "upstream.catalog_database", OPTION_FILE, 7);
+	check_origin(config, "upstream.conninfo", OPTION_FILE, 9);
+	check_origin(config, "log_min_messages", OPTION_DEFAULT, 0);
+	config_free(config);
+
+	config = load_with(text, &overrides);
+	check_origin(config, "port", OPTION_COMMAND_LINE, 0);
+	check_origin(config, "upstream.conninfo", OPTION_COMMAND_LINE, 0);
+	check_origin(config, "log_min_messages", OPTION_COMMAND_LINE, 0);
+	check_origin(config, "upstream.catalog_database", OPTION_FILE, 7);
+	config_free(config);
+
+	config = load_with(NULL, &(ConfigOverrides){.upstream_port = 1});
+	check_origin(config, "port", OPTION_DEFAULT, 0);
+	check_origin(config, "upstream.conninfo", OPTION_COMMAND_LINE, 0);
+	config_free(config);
+}
+
 static void
 passwords_are_not_shown(void **state UNUSED)
 {
@@ -308,6 +352,7 @@ passwords_are_not_shown(void **state UNUSED)
 	}
 }
 
+/* libpq's own words are not ours to compare, but they have to be there. */
 static void
 unreadable_conninfo_has_place_and_reason(void **state UNUSED)
 {
@@ -587,6 +632,7 @@ main(void)
 		cmocka_unit_test(command_line_wins_over_file),
 		cmocka_unit_test(ports_of_the_command_line_are_checked),
 		cmocka_unit_test(verbose_lowers_the_threshold_only),
+		cmocka_unit_test(settings_know_where_they_are_from),
 		cmocka_unit_test(passwords_are_not_shown),
 		cmocka_unit_test(unreadable_conninfo_has_place_and_reason),
 		cmocka_unit_test(filter_that_rests_on_application_name_warns),

@@ -1,5 +1,5 @@
 /*
- * standbys.c
+ * standbysview.c
  *		SHOW STANDBYS.
  */
 #include "base.h"
