@@ -22,6 +22,11 @@ static const View *const views[] = {
 	&view_upstream,
 	&view_activity,
 	&view_ring,
+	&view_spool,
+	&view_slots,
+	&view_rules,
+	&view_databases,
+	&view_config,
 	&view_version,
 };
 
