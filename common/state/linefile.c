@@ -127,8 +127,8 @@ linefile_open(LineFile *f, const LineFormat *format,
 	if (f->state_directory_len > LINEFILE_DIRECTORY_MAX)
 		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
 			"state_directory is longer than %d bytes", LINEFILE_DIRECTORY_MAX);
-	snprintf(
-		f->path, sizeof(f->path), "%s/%s/%s", state_directory, folder, name);
+	snprintf(f->path, sizeof(f->path), "%s/%s%s%s", state_directory, folder,
+		folder[0] != '\0' ? "/" : "", name);
 	if (mode == LINEFILE_CREATE && !make_directories(f, err))
 		return false;
 	return open_file(f, err);

@@ -61,8 +61,8 @@ typedef struct LineFile
 } LineFile;
 
 /*
- * Open STATE_DIRECTORY/FOLDER/NAME; folder may have several components.  Not locked
- * yet.  A system_identifier of 0 is whatever the file says.  False, with err, on
+ * Open STATE_DIRECTORY/FOLDER/NAME; folder may have several components, or none
+ * ("").  Not locked yet.  A system_identifier of 0 is whatever the file says.  False, with err, on
  * failure; then there is nothing to be closed.
  */
 MUST_CHECK bool linefile_open(LineFile *f, const LineFormat *format,

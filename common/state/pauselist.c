@@ -1,0 +1,205 @@
+/*
+ * pauselist.c
+ *		Which standbys an operator has paused.  See pauselist.h.
+ */
+#include "base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "state/linefile.h"
+#include "state/pauselist.h"
+#include "util/mem.h"
+
+#define FILE_NAME "paused"
+/* Each byte of a name takes three at most. */
+#define ENCODED_SIZE (3 * PAUSELIST_NAME_SIZE)
+
+static const LineFormat format = {
+	.magic = "walbouncer-paused",
+	.label = "list of paused standbys",
+	.damaged_hint = "Remove the file, and pause again what is to be paused.",
+	.foreign_hint = "Remove the file, and pause again what is to be paused.",
+};
+
+/* ---- in memory ---- */
+
+static size_t
+find(const PauseList *list, const char *name)
+{
+	size_t i = 0;
+
+	while (i < list->count && strcmp(list->names[i], name) != 0)
+		i++;
+	return i;
+}
+
+/* What a line says. */
+static void
+apply(PauseList *list, const char *name, bool paused)
+{
+	size_t i;
+
+	if (strcmp(name, PAUSELIST_ALL) == 0)
+	{
+		list->all = paused;
+		list->count = 0;
+		return;
+	}
+	i = find(list, name);
+	if (paused == list->all && i < list->count)
+	{
+		list->count--;
+		memmove(list->names[i], list->names[i + 1],
+			(list->count - i) * sizeof(*list->names));
+	}
+	if (paused == list->all || i < list->count)
+		return;
+	if (list->count == list->cap)
+	{
+		list->cap = Max(list->cap * 2, 8);
+		list->names =
+			mem_realloc(list->names, list->cap * sizeof(*list->names));
+	}
+	snprintf(list->names[list->count++], PAUSELIST_NAME_SIZE, "%s", name);
+}
+
+bool
+pauselist_contains(const PauseList *list, const char *application_name)
+{
+	return list->all != (find(list, application_name) < list->count);
+}
+
+void
+pauselist_clear(PauseList *list)
+{
+	free(list->names);
+	*list = (PauseList){0};
+}
+
+/* ---- on disk ---- */
+
+static bool
+parse_line(const char *text, char name[PAUSELIST_NAME_SIZE], bool *paused)
+{
+	char verb[8];
+	char encoded[ENCODED_SIZE];
+
+	if (sscanf(text, "%7s %191s", verb, encoded) != 2)
+		return false;
+	*paused = strcmp(verb, "pause") == 0;
+	return (*paused || strcmp(verb, "resume") == 0) &&
+		   linefile_decode_name(encoded, name, PAUSELIST_NAME_SIZE);
+}
+
+/* With the file locked. */
+static bool
+read_lines(LineFile *file, PauseList *list, ErrInfo *err)
+{
+	LineReader reader;
+	LineStatus status;
+	const char *text;
+
+	linereader_init(&reader, file);
+	while ((status = linereader_next(&reader, &text, err)) == LINE_OK)
+	{
+		char name[PAUSELIST_NAME_SIZE];
+		bool paused;
+
+		if (!parse_line(text, name, &paused))
+		{
+			linefile_damaged(file, reader.at, err);
+			status = LINE_FAILED;
+			break;
+		}
+		apply(list, name, paused);
+	}
+	linereader_clear(&reader);
+	if (status == LINE_FAILED)
+		pauselist_clear(list);
+	return status == LINE_END;
+}
+
+bool
+pauselist_read(const char *state_directory, PauseList *list, ErrInfo *err)
+{
+	LineFile file;
+	bool ok;
+
+	*list = (PauseList){0};
+	if (!linefile_open(&file, &format, state_directory, "", FILE_NAME, 0,
+			LINEFILE_READ, err))
+		return file.missing;
+	ok = linefile_lock(&file, err) && read_lines(&file, list, err);
+	linefile_close(&file);
+	return ok;
+}
+
+static bool
+check_name(const char *name, ErrInfo *err)
+{
+	size_t len = strlen(name);
+
+	return (len > 0 && len < PAUSELIST_NAME_SIZE) ||
+		   errinfo_set(err, SQLSTATE_INVALID_PARAMETER_VALUE,
+			   "\"%s\" is not an application_name: it has 1 to %d bytes", name,
+			   PAUSELIST_NAME_SIZE - 1);
+}
+
+/* Whether it is as the operator wants it, for everybody that is meant. */
+static bool
+is_so(const PauseList *list, const char *name, bool paused)
+{
+	if (strcmp(name, PAUSELIST_ALL) == 0)
+		return list->all == paused && list->count == 0;
+	return pauselist_contains(list, name) == paused;
+}
+
+static bool
+write_line(LineFile *file, const char *name, bool paused, ErrInfo *err)
+{
+	char encoded[ENCODED_SIZE];
+	char when[LINEFILE_TIME_SIZE];
+
+	linefile_encode_name(name, encoded, sizeof(encoded));
+	linefile_time(when);
+	linefile_add(file, "%s %s %s", paused ? "pause" : "resume", encoded, when);
+	return linefile_append(file, err) && linefile_sync(file, err);
+}
+
+static bool
+change(const char *state_directory, const char *name, bool paused,
+	bool *changed, ErrInfo *err)
+{
+	PauseList list = {0};
+	LineFile file;
+	bool ok;
+
+	*changed = false;
+	if (!check_name(name, err) ||
+		!linefile_open(&file, &format, state_directory, "", FILE_NAME, 0,
+			LINEFILE_CREATE, err))
+		return false;
+	ok = linefile_lock(&file, err) && read_lines(&file, &list, err);
+	*changed = ok && !is_so(&list, name, paused);
+	if (*changed)
+		ok = write_line(&file, name, paused, err);
+	pauselist_clear(&list);
+	linefile_close(&file);
+	return ok;
+}
+
+bool
+pauselist_add(const char *state_directory, const char *application_name,
+	bool *changed, ErrInfo *err)
+{
+	return change(state_directory, application_name, true, changed, err);
+}
+
+bool
+pauselist_remove(const char *state_directory, const char *application_name,
+	bool *changed, ErrInfo *err)
+{
+	return change(state_directory, application_name, false, changed, err);
+}
