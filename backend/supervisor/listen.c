@@ -21,6 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "supervisor/activation.h"
 #include "supervisor/listen.h"
 #include "supervisor/pidfile.h"
 #include "util/mem.h"
@@ -74,16 +75,19 @@ next_name(const char **list)
 
 /* "IPv4 address "127.0.0.1", port 5433" */
 static char *
-describe_address(const struct addrinfo *ai)
+describe_address(const struct sockaddr *addr, socklen_t len)
 {
 	char host[NI_MAXHOST];
 	char port[NI_MAXSERV];
 
-	if (getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), port,
-			sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+	if (addr->sa_family == AF_UNIX)
+		return mem_asprintf("Unix socket \"%s\"",
+			((const struct sockaddr_un *) addr)->sun_path);
+	if (getnameinfo(addr, len, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return mem_strdup("an address");
 	return mem_asprintf("%s address \"%s\", port %s",
-		ai->ai_family == AF_INET6 ? "IPv6" : "IPv4", host, port);
+		addr->sa_family == AF_INET6 ? "IPv6" : "IPv4", host, port);
 }
 
 /* A listening socket at one address, or -1 with errno. */
@@ -134,7 +138,7 @@ listen_on_name(const char *name, const Config *config, ErrInfo *err)
 	{
 		int fd = open_tcp(ai, Max(BACKLOG_MIN, config->max_connections));
 		int open_errno = errno;
-		char *what = describe_address(ai);
+		char *what = describe_address(ai->ai_addr, ai->ai_addrlen);
 
 		if (fd >= 0)
 		{
@@ -242,8 +246,34 @@ listen_in_directory(
 	return ok;
 }
 
-bool
-listen_open(const Config *config, const char *lock_text, ErrInfo *err)
+/* In place of what the configuration names: the manager's are all that there are. */
+static bool
+adopt_sockets(int count, ErrInfo *err)
+{
+	for (int i = 0; i < count; i++)
+	{
+		struct sockaddr_storage addr = {0};
+		socklen_t len = sizeof(addr) - 1; /* a path stays terminated */
+		int fd = activation_socket(i, err);
+		char *what;
+
+		if (fd < 0)
+			return false;
+		if (getsockname(fd, (struct sockaddr *) &addr, &len) != 0)
+			return errinfo_set(err, SQLSTATE_IO_ERROR,
+				"could not find out the address of descriptor %d: %m", fd);
+		what = describe_address((struct sockaddr *) &addr, len);
+		log_msg(
+			LOG_LOG, "listening on %s, passed by the service manager", what);
+		free(what);
+		add_socket(fd);
+	}
+	return true;
+}
+
+/* What the configuration names. */
+static bool
+open_sockets(const Config *config, const char *lock_text, ErrInfo *err)
 {
 	const char *list = config->listen_addresses;
 	char *name;
@@ -260,7 +290,15 @@ listen_open(const Config *config, const char *lock_text, ErrInfo *err)
 		ok = listen_in_directory(name, config, lock_text, err);
 		free(name);
 	}
-	if (!ok)
+	return ok;
+}
+
+bool
+listen_open(
+	const Config *config, int passed, const char *lock_text, ErrInfo *err)
+{
+	if (passed > 0 ? !adopt_sockets(passed, err)
+				   : !open_sockets(config, lock_text, err))
 		return false;
 	if (listening.fd_count == 0)
 	{

@@ -15,8 +15,7 @@
 
 #include "supervisor/runstate.h"
 
-/* How long those that have been told to end may take. */
-#define FAST_MS 5000
+/* How long those that have been told to end at once may take. */
 #define IMMEDIATE_MS 2000
 
 #define BACKOFF_FIRST_MS 100
@@ -42,7 +41,7 @@ runstate_request(
 	if (phase == RUN_SMART)
 		enter(run, phase, now_ms + shutdown_timeout_ms);
 	else if (phase == RUN_FAST)
-		enter(run, phase, now_ms + FAST_MS);
+		enter(run, phase, now_ms + RUNSTATE_FAST_MS);
 	else
 		enter(run, phase, now_ms + IMMEDIATE_MS);
 	return true;
@@ -54,7 +53,7 @@ runstate_tick(RunState *run, int64_t now_ms)
 	if (run->deadline_ms == 0 || now_ms < run->deadline_ms)
 		return false;
 	if (run->phase == RUN_SMART)
-		enter(run, RUN_FAST, now_ms + FAST_MS);
+		enter(run, RUN_FAST, now_ms + RUNSTATE_FAST_MS);
 	else
 		enter(run, RUN_KILLING, 0);
 	return true;

@@ -48,11 +48,14 @@
 #include "shm/ring.h"
 #include "shm/sharedmem.h"
 #include "shm/walstat.h"
+#include "supervisor/activation.h"
 #include "supervisor/forker.h"
 #include "supervisor/listen.h"
+#include "supervisor/notify.h"
 #include "supervisor/pidfile.h"
 #include "supervisor/pidnote.h"
 #include "supervisor/runstate.h"
+#include "supervisor/servicestatus.h"
 #include "supervisor/supervisor.h"
 #include "spool/spooldir.h"
 #include "state/slot.h"
@@ -63,6 +66,8 @@
 
 /* Room for spare workers that a reload may add. */
 #define SPARE_CELLS_MIN 16
+/* What the service manager is told that a stop may take beyond its phases. */
+#define STOP_MARGIN_MS 5000
 /* Descriptors beside those of the board: memory, sockets, files, libpq. */
 #define OTHER_FDS 256
 
@@ -76,7 +81,9 @@ static struct
 	Ring *ring;
 	PidFile pidfile;
 	time_t started;
+	int passed_sockets; /* by the service manager */
 	bool reload_requested;
+	bool reload_failed; /* the last one */
 
 	/* libevent's, in a row; children close them behind its back */
 	struct event_base *base;
@@ -99,6 +106,7 @@ static void set_up_memory(const Config *config);
 static void add_events(void);
 static void leave_supervisor(bool is_worker);
 static void note_status(const char *status);
+static void describe(char *text, size_t size);
 static void step(void);
 static void on_exit_of_process(void);
 
@@ -115,6 +123,7 @@ set_up(const Settings *settings)
 	set_up_descriptors();
 	set_up_signals();
 	set_up_base();
+	notify_open(describe);
 	atexit(on_exit_of_process);
 	set_up_directory(settings->config);
 	set_up_files(settings->config);
@@ -130,6 +139,7 @@ supervisor_run(const Settings *settings)
 	step();
 	note_status(PIDNOTE_READY);
 	log_msg(LOG_LOG, "ready to accept connections");
+	notify_ready();
 	while (super.run.phase != RUN_ENDED)
 	{
 		if (event_base_loop(super.base, EVLOOP_ONCE) < 0)
@@ -154,8 +164,8 @@ on_exit_of_process(void)
 /* ---- setting up ---- */
 
 /*
- * Nothing that we were started with goes on to children; 0, 1 and 2 are open, so
- * that no socket ever gets one of those numbers.
+ * Nothing that we were started with goes on to children but sockets to listen on;
+ * 0, 1 and 2 are open, so that no socket ever gets one of those numbers.
  */
 static void
 set_up_descriptors(void)
@@ -166,7 +176,8 @@ set_up_descriptors(void)
 		fd = dup(fd);
 	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
 		log_fatal(EXITCODE_STARTUP, "could not open \"/dev/null\": %m");
-	closefrom(STDERR_FILENO + 1);
+	super.passed_sockets = activation_take();
+	closefrom(ACTIVATION_FIRST_FD + super.passed_sockets);
 }
 
 static void
@@ -303,7 +314,7 @@ set_up_files(const Config *config)
 	if (path != NULL && (!pidfile_lock(&super.pidfile, path, &err) ||
 							!write_pidfile(PIDNOTE_STARTING, &err)))
 		log_fatal_err(EXITCODE_STARTUP, &err);
-	if (!listen_open(config, lock_text, &err))
+	if (!listen_open(config, super.passed_sockets, lock_text, &err))
 		log_fatal_err(EXITCODE_STARTUP, &err);
 	free(path);
 	free(lock_text);
@@ -375,6 +386,8 @@ request_stop(RunPhase phase, const char *name)
 {
 	log_msg(LOG_LOG, "received %s shutdown request", name);
 	note_status(PIDNOTE_STOPPING);
+	notify_stopping(super.settings.config->shutdown_timeout_ms +
+					RUNSTATE_FAST_MS + STOP_MARGIN_MS);
 	if (runstate_request(&super.run, phase, monotime_ms(),
 			super.settings.config->shutdown_timeout_ms) &&
 		phase == RUN_SMART && super.run.phase == RUN_FAST)
@@ -453,6 +466,7 @@ leave_supervisor(bool is_worker)
 	for (int fd = super.first_base_fd; fd < super.end_base_fd; fd++)
 		close(fd);
 	close(super.signal_fd);
+	notify_leave();
 	pidfile_leave(&super.pidfile);
 	listen_leave(is_worker);
 }
@@ -590,6 +604,14 @@ signal_children(void)
 
 /* ---- what there is to do after each event ---- */
 
+/* One line for the service manager. */
+static void
+describe(char *text, size_t size)
+{
+	servicestatus_format(
+		super.run.phase, super.reload_failed, super.ring, text, size);
+}
+
 static void
 reload(void)
 {
@@ -599,8 +621,11 @@ reload(void)
 	super.reload_requested = false;
 	if (super.run.phase != RUN_SERVING)
 		return;
+	notify_reloading();
 	good = reload_again(&super.settings, &err);
 	control_reload_done(good, &err);
+	super.reload_failed = !good;
+	notify_ready();
 	/* a console that has asked for it waits for the answer */
 	for (int i = 0; i < board_cell_count(); i++)
 	{
@@ -637,9 +662,10 @@ static void
 arm_timer(int64_t now_ms)
 {
 	struct timeval tv;
-	int64_t when_ms = super.run.deadline_ms;
+	int64_t when_ms = notify_tick(now_ms);
 	int64_t left_ms;
 
+	wake_at(&when_ms, super.run.deadline_ms);
 	if (super.run.phase == RUN_SERVING)
 	{
 		for (int i = 0; i < BOARD_FIRST_WORKER; i++)

@@ -11,12 +11,13 @@
 #include "conf/option.h"
 
 /*
- * Open what the configuration names.  lock_text goes into the lock files of Unix
+ * Open what the configuration names or, if there are any, take the passed sockets
+ * of activation.h in its place.  lock_text goes into the lock files of Unix
  * sockets, behind our process id.  False, with err, if a name has not given one
  * socket at least; what has been opened by then is listen_close's.
  */
 MUST_CHECK bool listen_open(
-	const Config *config, const char *lock_text, ErrInfo *err);
+	const Config *config, int passed, const char *lock_text, ErrInfo *err);
 
 /* For accept(); borrowed. */
 const int *listen_sockets(size_t *count);

@@ -11,6 +11,9 @@
 
 #include "base.h"
 
+/* How long a fast stop may take; who is left then is killed. */
+#define RUNSTATE_FAST_MS 5000
+
 /* In this order; only a later one may follow. */
 typedef enum RunPhase
 {
