@@ -68,13 +68,6 @@ state_of_cell(CellState state)
 	}
 }
 
-Lsn
-standbystate_reached(const BoardStatus *status)
-{
-	return status->apply != InvalidLsn ? status->apply
-									   : Max(status->write, status->flush);
-}
-
 /*
  * A standby that has applied all up to the end of a page has nothing to do with the
  * header behind it.
@@ -82,7 +75,7 @@ standbystate_reached(const BoardStatus *status)
 static bool
 is_behind(const BoardStatus *status)
 {
-	Lsn reached = standbystate_reached(status);
+	Lsn reached = board_reached(status);
 	Lsn header = reached % BLOCK_SIZE_MIN == 0 ? WAL_LONG_HEADER_SIZE : 0;
 
 	return status->sent > reached + header;
@@ -98,7 +91,7 @@ static void
 set_stalled(StandbyVerdict *v, const BoardStatus *status, int64_t now)
 {
 	bool applies = status->apply != InvalidLsn;
-	Lsn reached = standbystate_reached(status);
+	Lsn reached = board_reached(status);
 
 	v->state = STANDBY_STALLED;
 	v->since = status->progress_time;

@@ -40,15 +40,17 @@ static void
 set_positions(Session *s, const ReplicationReply *reply)
 {
 	BoardStatus *status = &s->status;
+	Lsn reached = board_reached(status);
 	bool advanced = reply->write > status->write ||
 					reply->flush > status->flush ||
 					reply->apply > status->apply;
 
-	if (reply->apply > status->apply || reply->apply >= status->sent)
-		status->progress_time = status->reply_time;
 	status->write = reply->write;
 	status->flush = reply->flush;
 	status->apply = reply->apply;
+	if (board_reached(status) > reached ||
+		board_reached(status) >= status->sent)
+		status->progress_time = status->reply_time;
 	board_publish(status);
 	if (advanced && reader_waits(s))
 		board_wake(BOARD_READER);

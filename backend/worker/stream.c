@@ -155,7 +155,7 @@ tell_sent(Stream *st, size_t len)
 	BoardStatus *status = &st->s->status;
 
 	/* one that had all there was begins to be behind only now */
-	if (status->apply >= st->sent)
+	if (board_reached(status) >= st->sent)
 		status->progress_time = monotime_pg_timestamp();
 	st->sent += len;
 	status->sent = st->sent;

@@ -99,7 +99,7 @@ typedef struct BoardStatus
 	bool halted;     /* the stream cannot go on from sent; reason says why */
 	uint64_t blanked_bytes; /* sums of xl_tot_len */
 	int64_t reply_time;     /* when it last said something */
-	/* when what it has applied last moved, or it had applied all that was sent */
+	/* when the place that it has reached last moved, or was all that was sent */
 	int64_t progress_time;
 	/* from our sending to its confirming, microseconds; -1: not known */
 	int64_t write_lag;
@@ -120,6 +120,17 @@ typedef struct BoardStatus
 	uint8_t cancel_key[BOARD_KEY_SIZE];
 	uint32_t cancel_key_len;
 } BoardStatus;
+
+/*
+ * The place that a standby has reached: what it has applied; for a program that
+ * applies nothing (pg_receivewal) what it has written.
+ */
+static inline Lsn
+board_reached(const BoardStatus *status)
+{
+	return status->apply != InvalidLsn ? status->apply
+									   : Max(status->write, status->flush);
+}
 
 /* What others see of a cell. */
 typedef struct BoardView

@@ -46,6 +46,8 @@ void control_reload_done(bool good, const ErrInfo *err);
  * place of an older note of the same standby, or else of the oldest.
  */
 void control_worker_ended(const BoardStatus *status);
+/* The reader has ended: when it last heard from the upstream is noted. */
+void control_reader_ended(const BoardStatus *status);
 
 /* ---- a child ---- */
 
@@ -59,6 +61,11 @@ pid_t control_supervisor_pid(void);
 int64_t control_start_time(void);
 uint64_t control_reload_count(void);
 ReloadOutcome control_reload_outcome(void);
+/*
+ * When a reader that has ended last heard from the upstream, a pg_timestamp; 0: none
+ * has.
+ */
+int64_t control_upstream_heard(void);
 /* Halts that have been noted, in no order; how many. */
 size_t control_halts(Halt halts[CONTROL_HALTS_MAX]);
 

@@ -49,12 +49,6 @@ const char *standbystate_name(StandbyState state);
 bool standbystate_is_standby(const BoardView *view);
 
 /*
- * The place that a standby has got to, by which it is judged: what it has applied; of
- * a program that applies nothing (pg_receivewal), what it has written.
- */
-Lsn standbystate_reached(const BoardStatus *status);
-
-/*
  * How a standby is.  halt is what is on record of it, or NULL; now is a pg_timestamp.
  */
 StandbyVerdict standbystate_judge(
