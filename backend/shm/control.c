@@ -18,6 +18,7 @@ typedef struct ControlArea
 {
 	pid_t supervisor_pid;
 	int64_t start_time;
+	_Atomic int64_t upstream_heard;
 	_Atomic uint64_t version; /* odd while the supervisor writes */
 	ReloadOutcome outcome;
 	size_t halt_count;
@@ -158,6 +159,19 @@ control_worker_ended(const BoardStatus *status)
 	halt->lsn = status->sent;
 	halt->time = monotime_pg_timestamp();
 	write_end();
+}
+
+void
+control_reader_ended(const BoardStatus *status)
+{
+	if (status->message_time != 0)
+		atomic_store(&control.area->upstream_heard, status->message_time);
+}
+
+int64_t
+control_upstream_heard(void)
+{
+	return atomic_load(&control.area->upstream_heard);
 }
 
 pid_t

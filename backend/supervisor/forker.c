@@ -161,12 +161,16 @@ log_end(int cell, const Child *child, int status)
 
 /* What its process has left in the cell, before that is wiped. */
 static void
-note_halt(int cell)
+note_end(int cell)
 {
 	BoardView view;
 
-	if (cell >= BOARD_FIRST_WORKER && board_view(cell, &view))
+	if (!board_view(cell, &view))
+		return;
+	if (cell >= BOARD_FIRST_WORKER)
 		control_worker_ended(&view.status);
+	else if (cell == BOARD_READER)
+		control_reader_ended(&view.status);
 }
 
 bool
@@ -184,7 +188,7 @@ forker_reap(ForkerDeath *death)
 			continue; /* of whoever has become us by exec */
 		child = &forker.children[cell];
 		log_end(cell, child, status);
-		note_halt(cell);
+		note_end(cell);
 		*death = (ForkerDeath){.cell = cell,
 			.state = board_state(cell),
 			.born_ms = child->born_ms};

@@ -74,7 +74,6 @@ look_at_spooler(SpoolState *state)
 		return;
 	}
 	state->running = true;
-	state->since = view.status.state_since;
 	state->written = view.status.sent;
 	state->flushed = view.status.flush;
 	reason =

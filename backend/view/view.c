@@ -18,6 +18,7 @@
 #define ROW_MAX (256 * 1024)
 
 static const View *const views[] = {
+	&view_alarms,
 	&view_standbys,
 	&view_upstream,
 	&view_activity,

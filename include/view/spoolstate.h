@@ -13,9 +13,8 @@
 typedef struct SpoolState
 {
 	bool enabled;
-	bool running;  /* the spooler knows its position */
-	bool refused;  /* the disk refuses, or what comes next cannot be had */
-	int64_t since; /* the spooler's state, a pg_timestamp; 0: not known */
+	bool running; /* the spooler knows its position */
+	bool refused; /* the disk refuses, or what comes next cannot be had */
 	char reason[BOARD_ALARM_SIZE]; /* why it is not writing; "" if it is */
 
 	/* the directory; all 0 if it cannot be read, or how is not known yet */

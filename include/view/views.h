@@ -8,6 +8,7 @@
 #include "view/view.h"
 
 extern const View view_activity;
+extern const View view_alarms;
 extern const View view_config;
 extern const View view_databases;
 extern const View view_ring;
