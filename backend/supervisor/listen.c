@@ -25,6 +25,7 @@
 #include "supervisor/listen.h"
 #include "supervisor/pidfile.h"
 #include "util/mem.h"
+#include "util/net.h"
 
 #define BACKLOG_MIN 128
 
@@ -50,27 +51,6 @@ add_socket(int fd)
 	listening.fds = mem_realloc(
 		listening.fds, (listening.fd_count + 1) * sizeof(*listening.fds));
 	listening.fds[listening.fd_count++] = fd;
-}
-
-/*
- * Next word of a comma-separated list, without the blanks around it; malloc'd.
- * NULL at the end.
- */
-static char *
-next_name(const char **list)
-{
-	const char *start;
-	const char *end;
-
-	*list += strspn(*list, ", \t");
-	if (**list == '\0')
-		return NULL;
-	start = *list;
-	*list += strcspn(*list, ",");
-	end = *list;
-	while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
-		end--;
-	return mem_asprintf("%.*s", (int) (end - start), start);
 }
 
 /* "IPv4 address "127.0.0.1", port 5433" */
@@ -279,13 +259,13 @@ open_sockets(const Config *config, const char *lock_text, ErrInfo *err)
 	char *name;
 	bool ok = true;
 
-	while (ok && (name = next_name(&list)) != NULL)
+	while (ok && (name = net_next_name(&list)) != NULL)
 	{
 		ok = listen_on_name(name, config, err);
 		free(name);
 	}
 	list = config->unix_socket_directories;
-	while (ok && (name = next_name(&list)) != NULL)
+	while (ok && (name = net_next_name(&list)) != NULL)
 	{
 		ok = listen_in_directory(name, config, lock_text, err);
 		free(name);

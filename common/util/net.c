@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/mem.h"
 #include "util/net.h"
 
 /* Address bytes and family of a peer, IPv4-mapped addresses unwrapped. */
@@ -95,7 +96,7 @@ net_cidr_contains(const NetCidr *cidr, const struct sockaddr *peer)
 	uint8_t bytes[16];
 
 	return peer_bytes(peer, bytes) == cidr->family &&
-		same_prefix(bytes, cidr->bytes, cidr->bits);
+		   same_prefix(bytes, cidr->bytes, cidr->bits);
 }
 
 bool
@@ -133,8 +134,26 @@ net_format(const struct sockaddr *peer, char text[NET_TEXT_SIZE])
 		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *) peer;
 
 		inet_ntop(AF_INET6, &in6->sin6_addr, address, sizeof(address));
-		snprintf(text, NET_TEXT_SIZE, "[%s]:%u", address, ntohs(in6->sin6_port));
+		snprintf(
+			text, NET_TEXT_SIZE, "[%s]:%u", address, ntohs(in6->sin6_port));
 	}
 	else
 		snprintf(text, NET_TEXT_SIZE, "[local]");
+}
+
+char *
+net_next_name(const char **list)
+{
+	const char *start;
+	const char *end;
+
+	*list += strspn(*list, ", \t");
+	if (**list == '\0')
+		return NULL;
+	start = *list;
+	*list += strcspn(*list, ",");
+	end = *list;
+	while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	return mem_asprintf("%.*s", (int) (end - start), start);
 }

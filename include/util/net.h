@@ -12,9 +12,9 @@
 /* "192.0.2.0/24", "2001:db8::/32", or one address without a mask. */
 typedef struct NetCidr
 {
-	int family;		   /* AF_INET or AF_INET6 */
+	int family;        /* AF_INET or AF_INET6 */
 	uint8_t bytes[16]; /* network order; 4 or 16 are used */
-	unsigned bits;	   /* prefix length */
+	unsigned bits;     /* prefix length */
 } NetCidr;
 
 /*
@@ -36,5 +36,11 @@ bool net_is_local(const struct sockaddr *peer);
 /* "192.0.2.1:5433", "[::1]:5433" or "[local]" into text, always terminated. */
 #define NET_TEXT_SIZE 64
 void net_format(const struct sockaddr *peer, char text[NET_TEXT_SIZE]);
+
+/*
+ * The next word of a comma-separated list, without the blanks around it; malloc'd.
+ * *list goes behind it.  NULL at the end.
+ */
+MUST_CHECK char *net_next_name(const char **list);
 
 #endif /* UTIL_NET_H */
