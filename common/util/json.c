@@ -9,9 +9,7 @@
 #include <string.h>
 
 #include "util/json.h"
-
-/* U+FFFD, in UTF-8. */
-static const char replacement[] = "\xef\xbf\xbd";
+#include "util/utf8.h"
 
 static void
 put(Json *j, const char *text)
@@ -63,46 +61,6 @@ json_array_end(Json *j)
 	j->comma = true;
 }
 
-/*
- * How many bytes the UTF-8 sequence at s has, 0 if it is none (RFC 3629: no
- * overlong forms, no surrogates, nothing beyond U+10FFFF).
- */
-static size_t
-sequence_len(const unsigned char *s)
-{
-	unsigned char low = 0x80;
-	unsigned char high = 0xbf;
-	size_t len;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		len = 2;
-	else if (s[0] >= 0xe0 && s[0] <= 0xef)
-		len = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		len = 4;
-	else
-		return 0;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	/* the terminator ends a sequence that is cut off */
-	for (size_t i = 1; i < len; i++)
-	{
-		if (s[i] < low || s[i] > high)
-			return 0;
-		low = 0x80;
-		high = 0xbf;
-	}
-	return len;
-}
-
 static void
 put_escaped(Json *j, unsigned char c)
 {
@@ -138,12 +96,12 @@ put_string(Json *j, const char *text)
 	buf_put_u8(j->out, '"');
 	while (*s != '\0')
 	{
-		size_t len = sequence_len(s);
+		size_t len = utf8_sequence_len((const char *) s);
 
 		if (*s < 0x20 || *s == '"' || *s == '\\' || *s == 0x7f)
 			put_escaped(j, *s);
 		else if (len == 0)
-			put(j, replacement);
+			put(j, UTF8_REPLACEMENT);
 		else
 			buf_put_bytes(j->out, s, len);
 		s += Max(len, 1);
