@@ -1,0 +1,271 @@
+/*
+ * pages.c
+ *		What the monitor answers.  See pages.h.
+ */
+#include "base.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "exitcode.h"
+#include "monitor/samples.h"
+#include "monitor/metrics.h"
+#include "monitor/page.h"
+#include "monitor/pages.h"
+#include "monitor/standbypage.h"
+#include "monitor/viewtable.h"
+#include "shm/control.h"
+#include "util/log.h"
+#include "util/mem.h"
+#include "util/monotime.h"
+
+#define ANSWER_MAX ((size_t) 32 * 1024 * 1024)
+#define PAGE_PARAMS_MAX 5
+
+typedef struct Page
+{
+	const char *path;
+	void (*answer)(HttpConn *conn, const HttpReq *req);
+	const char *params[PAGE_PARAMS_MAX + 1]; /* that it knows; NULL ends */
+} Page;
+
+static struct
+{
+	const ChildContext *ctx;
+	char *page_headers;
+} pages;
+
+/* ---- / ---- */
+
+/* The digest of what is between two marks of the page, as a CSP has it. */
+static char *
+digest_between(const char *page, const char *begin, const char *end)
+{
+	const char *start = strstr(page, begin);
+	const char *stop = start != NULL ? strstr(start, end) : NULL;
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned char text[EVP_MAX_MD_SIZE * 2];
+
+	if (stop == NULL)
+		return mem_strdup("'none'");
+	start += strlen(begin);
+	if (EVP_Digest(start, (size_t) (stop - start), digest, NULL, EVP_sha256(),
+			NULL) != 1)
+		log_fatal(EXITCODE_STARTUP, "could not compute a SHA-256 digest");
+	EVP_EncodeBlock(text, digest, 32);
+	return mem_asprintf("'sha256-%s'", (char *) text);
+}
+
+/* The page may run its own script, use its own style, and ask us: nobody else. */
+static char *
+make_page_headers(void)
+{
+	char *page = mem_asprintf("%.*s", (int) page_html_len, page_html);
+	char *script = digest_between(page, "<script>", "</script>");
+	char *style = digest_between(page, "<style>", "</style>");
+	char *headers =
+		mem_asprintf("Content-Security-Policy: default-src 'none'; "
+					 "script-src %s; style-src %s; img-src data:; "
+					 "connect-src 'self'; base-uri 'none'; "
+					 "form-action 'none'; frame-ancestors 'none'\r\n",
+			script, style);
+
+	free(page);
+	free(script);
+	free(style);
+	return headers;
+}
+
+static void
+answer_page(HttpConn *conn, const HttpReq *req UNUSED)
+{
+	Buf body;
+
+	buf_init(&body, page_html_len);
+	buf_put_bytes(&body, page_html, page_html_len);
+	http_reply(
+		conn, 200, "text/html; charset=utf-8", pages.page_headers, &body);
+}
+
+/* ---- /healthz ---- */
+
+/* A line for each critical alarm. */
+static void
+put_critical(Buf *out)
+{
+	ViewTable *table = viewtable_new(view_find("alarms"), pages.ctx);
+
+	for (size_t row = 0; row < viewtable_row_count(table); row++)
+	{
+		const char *severity = viewtable_value_of(table, row, "severity");
+		const char *message = viewtable_value_of(table, row, "message");
+
+		if (severity != NULL && strcmp(severity, "critical") == 0)
+		{
+			message = message != NULL ? message : "unknown";
+			buf_put_bytes(out, message, strlen(message));
+			buf_put_u8(out, '\n');
+		}
+	}
+	viewtable_free(table);
+}
+
+static void
+answer_health(HttpConn *conn, const HttpReq *req)
+{
+	int code = 200;
+	Buf body;
+
+	buf_init(&body, ANSWER_MAX);
+	if (httpreq_param(req, "strict") != NULL)
+		put_critical(&body);
+	if (body.len > 0)
+		code = 503;
+	else
+		buf_put_bytes(&body, "ok\n", 3);
+	http_reply(conn, code, "text/plain; charset=utf-8", NULL, &body);
+}
+
+/* ---- /metrics ---- */
+
+static void
+answer_metrics(HttpConn *conn, const HttpReq *req UNUSED)
+{
+	Buf body;
+
+	buf_init(&body, ANSWER_MAX);
+	metrics_put(pages.ctx, &body);
+	http_reply(
+		conn, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, &body);
+}
+
+/* ---- /status.json ---- */
+
+/* RFC 3339, to the millisecond. */
+static void
+put_now(Json *j)
+{
+	struct timespec now;
+	struct tm tm;
+	char date[32];
+	char text[64];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(
+		text, sizeof(text), "%s.%03dZ", date, (int) (now.tv_nsec / 1000000));
+	json_string(j, text);
+}
+
+/* A view that has one row as an object, one that has several as an array. */
+static void
+put_view(Json *j, const char *name, bool single)
+{
+	ViewTable *table = viewtable_new(view_find(name), pages.ctx);
+
+	json_key(j, name);
+	if (!single)
+		viewtable_put(table, j);
+	else if (viewtable_row_count(table) > 0)
+		viewtable_put_row(table, 0, j);
+	else
+		json_null(j);
+	viewtable_free(table);
+}
+
+static void
+answer_status(HttpConn *conn, const HttpReq *req UNUSED)
+{
+	static const struct
+	{
+		const char *view;
+		bool single;
+	} parts[] = {
+		{"upstream", true},
+		{"ring", true},
+		{"spool", true},
+		{"standbys", false},
+		{"slots", false},
+		{"rules", false},
+		{"alarms", false},
+		{"stats", false},
+	};
+	Buf body;
+	Json j;
+
+	buf_init(&body, ANSWER_MAX);
+	json_init(&j, &body);
+	json_object_begin(&j);
+	json_key(&j, "now");
+	put_now(&j);
+	json_key(&j, "version");
+	json_string(&j, PACKAGE_VERSION);
+	json_key(&j, "uptime_s");
+	json_int(&j,
+		(monotime_pg_timestamp() - control_start_time()) / INT64_C(1000000));
+	for (size_t i = 0; i < lengthof(parts); i++)
+		put_view(&j, parts[i].view, parts[i].single);
+	json_key(&j, "history");
+	samples_put(&j);
+	json_object_end(&j);
+	buf_put_u8(&body, '\n');
+	http_reply(conn, 200, "application/json", NULL, &body);
+}
+
+/* ---- the table ---- */
+
+static const Page table_of_pages[] = {
+	{"/", answer_page, {NULL}},
+	{"/healthz", answer_health, {"strict", NULL}},
+	{"/metrics", answer_metrics, {NULL}},
+	{"/standbys", standbypage_request,
+		{"application_name", "rule", "wait_lsn", "count", "timeout"}},
+	{"/status.json", answer_status, {NULL}},
+};
+
+/* The first parameter that the page does not know, or NULL. */
+static const char *
+unknown_param(const Page *page, const HttpReq *req)
+{
+	for (size_t i = 0; i < req->param_count; i++)
+	{
+		const char *const *known = page->params;
+
+		while (*known != NULL && strcmp(*known, req->params[i].name) != 0)
+			known++;
+		if (*known == NULL)
+			return req->params[i].name;
+	}
+	return NULL;
+}
+
+void
+pages_init(const ChildContext *ctx)
+{
+	pages.ctx = ctx;
+	pages.page_headers = make_page_headers();
+}
+
+void
+pages_request(HttpConn *conn, const HttpReq *req)
+{
+	for (size_t i = 0; i < lengthof(table_of_pages); i++)
+	{
+		const Page *page = &table_of_pages[i];
+		const char *unknown;
+
+		if (strcmp(page->path, req->path) != 0)
+			continue;
+		unknown = unknown_param(page, req);
+		if (unknown != NULL)
+			http_reply_text(conn, 400, "unknown parameter \"%s\"", unknown);
+		else
+			page->answer(conn, req);
+		return;
+	}
+	http_reply_text(conn, 404, "there is nothing here");
+}

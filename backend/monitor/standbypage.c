@@ -1,0 +1,295 @@
+/*
+ * standbypage.c
+ *		/standbys, and those who wait there.  See standbypage.h.
+ *
+ * While somebody waits, the workers are told of the highest LSN that is awaited and
+ * ask their standbys often; what these have replayed is read from the board every
+ * few milliseconds.  When it looks as if somebody need not wait any more, the view
+ * decides, since it is what the answer is made of.
+ */
+#include "base.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exitcode.h"
+#include "monitor/self.h"
+#include "monitor/standbypage.h"
+#include "monitor/viewtable.h"
+#include "shm/board.h"
+#include "util/lsn.h"
+#include "util/mem.h"
+#include "util/monotime.h"
+
+#define WAITERS_MAX 64
+#define POLL_MS 10
+#define TIMEOUT_MS_DEFAULT 30000
+#define TIMEOUT_MS_MAX 600000
+#define COUNT_MAX 10000
+#define ANSWER_MAX ((size_t) 32 * 1024 * 1024)
+
+typedef struct Waiter
+{
+	HttpConn *conn;         /* NULL: free */
+	char *application_name; /* NULL: any */
+	char *rule;
+	Lsn lsn; /* InvalidLsn: at once, whatever they have replayed */
+	size_t count;
+	int64_t deadline_ms;
+	size_t reached; /* by the board, while that is looked at */
+} Waiter;
+
+static struct
+{
+	const ChildContext *ctx;
+	struct event *poll;
+	Waiter waiters[WAITERS_MAX];
+	size_t count;
+	Lsn awaited;
+} standbys;
+
+/* ---- the answer ---- */
+
+static bool
+matches(const char *wanted, const char *value)
+{
+	return wanted == NULL || (value != NULL && strcmp(wanted, value) == 0);
+}
+
+static bool
+is_asked_for(const Waiter *w, const ViewTable *table, size_t row)
+{
+	const char *replayed;
+	Lsn lsn;
+
+	if (!matches(w->application_name,
+			viewtable_value_of(table, row, "application_name")) ||
+		!matches(w->rule, viewtable_value_of(table, row, "rule")))
+		return false;
+	if (w->lsn == InvalidLsn)
+		return true;
+	replayed = viewtable_value_of(table, row, "replay_lsn");
+	return replayed != NULL && lsn_parse(replayed, &lsn) && lsn >= w->lsn;
+}
+
+/* The standbys that were asked for into body; how many. */
+static size_t
+put_standbys(const Waiter *w, Buf *body)
+{
+	ViewTable *table = viewtable_new(view_find("standbys"), standbys.ctx);
+	size_t found = 0;
+	Json j;
+
+	buf_init(body, ANSWER_MAX);
+	json_init(&j, body);
+	json_array_begin(&j);
+	for (size_t row = 0; row < viewtable_row_count(table); row++)
+	{
+		if (is_asked_for(w, table, row))
+		{
+			viewtable_put_row(table, row, &j);
+			found++;
+		}
+	}
+	json_array_end(&j);
+	buf_put_u8(body, '\n');
+	viewtable_free(table);
+	return found;
+}
+
+/* Answer if there is something to say, or no more time. */
+static bool
+try_answer(Waiter *w, HttpConn *conn, bool time_is_up)
+{
+	Buf body;
+	size_t found = put_standbys(w, &body);
+	bool enough = w->lsn == InvalidLsn || found >= w->count;
+
+	if (!enough && !time_is_up)
+	{
+		buf_clear(&body);
+		return false;
+	}
+	http_reply(conn, enough ? 200 : 408, "application/json", NULL, &body);
+	return true;
+}
+
+/* ---- waiting ---- */
+
+/* Let the workers know what is awaited, if that has changed. */
+static void
+tell_awaited(void)
+{
+	struct timeval tv = {.tv_usec = POLL_MS * 1000};
+	Lsn awaited = InvalidLsn;
+
+	for (size_t i = 0; i < lengthof(standbys.waiters); i++)
+	{
+		if (standbys.waiters[i].conn != NULL)
+			awaited = Max(awaited, standbys.waiters[i].lsn);
+	}
+	if (awaited == standbys.awaited)
+		return;
+	standbys.awaited = awaited;
+	self_set_awaited(awaited);
+	if (awaited == InvalidLsn)
+	{
+		evtimer_del(standbys.poll);
+		return;
+	}
+	event_add(standbys.poll, &tv);
+	for (int cell = BOARD_FIRST_WORKER; cell < board_cell_count(); cell++)
+		board_wake(cell);
+}
+
+static void
+waiter_clear(Waiter *w)
+{
+	free(w->application_name);
+	free(w->rule);
+	*w = (Waiter){0};
+	standbys.count--;
+}
+
+static void
+on_gone(void *arg)
+{
+	waiter_clear(arg);
+	tell_awaited();
+}
+
+/* Whose LSN has the standby of this cell replayed? */
+static void
+look_at_cell(int cell)
+{
+	CellState state = board_state(cell);
+	BoardView view;
+
+	if ((state != CELL_CATCHUP && state != CELL_STREAMING &&
+			state != CELL_PAUSED) ||
+		!board_view(cell, &view))
+		return;
+	for (size_t i = 0; i < lengthof(standbys.waiters); i++)
+	{
+		Waiter *w = &standbys.waiters[i];
+
+		if (w->conn != NULL && view.status.apply >= w->lsn &&
+			matches(w->application_name, view.status.application_name) &&
+			matches(w->rule, view.status.rule))
+			w->reached++;
+	}
+}
+
+static void
+on_poll(evutil_socket_t fd UNUSED, short what UNUSED, void *arg UNUSED)
+{
+	int64_t now_ms = monotime_ms();
+
+	for (size_t i = 0; i < lengthof(standbys.waiters); i++)
+		standbys.waiters[i].reached = 0;
+	for (int cell = BOARD_FIRST_WORKER; cell < board_cell_count(); cell++)
+		look_at_cell(cell);
+	for (size_t i = 0; i < lengthof(standbys.waiters); i++)
+	{
+		Waiter *w = &standbys.waiters[i];
+		bool time_is_up = now_ms >= w->deadline_ms;
+
+		if (w->conn != NULL && (w->reached >= w->count || time_is_up) &&
+			try_answer(w, w->conn, time_is_up))
+			waiter_clear(w);
+	}
+	tell_awaited();
+}
+
+static void
+start_waiting(const Waiter *asked, HttpConn *conn)
+{
+	size_t i = 0;
+	Waiter *w;
+
+	if (standbys.count == lengthof(standbys.waiters))
+	{
+		http_reply_text(conn, 503, "too many clients wait already");
+		return;
+	}
+	while (standbys.waiters[i].conn != NULL)
+		i++;
+	w = &standbys.waiters[i];
+	*w = *asked;
+	w->conn = conn;
+	if (w->application_name != NULL)
+		w->application_name = mem_strdup(w->application_name);
+	if (w->rule != NULL)
+		w->rule = mem_strdup(w->rule);
+	standbys.count++;
+	http_wait(conn, on_gone, w);
+	tell_awaited();
+}
+
+/* ---- requests ---- */
+
+/* A parameter that is a number; absent: *value stays. */
+static bool
+get_number(const HttpReq *req, const char *name, int64_t min, int64_t max,
+	int64_t *value)
+{
+	const char *text = httpreq_param(req, name);
+	char *end;
+	long long number;
+
+	if (text == NULL)
+		return true;
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	number = strtoll(text, &end, 10);
+	if (errno != 0 || *end != '\0' || number < min || number > max)
+		return false;
+	*value = number;
+	return true;
+}
+
+void
+standbypage_request(HttpConn *conn, const HttpReq *req)
+{
+	const char *lsn_text = httpreq_param(req, "wait_lsn");
+	int64_t count = 1;
+	int64_t timeout_ms = TIMEOUT_MS_DEFAULT;
+	/* the strings are the request's */
+	Waiter asked = {
+		.application_name = (char *) httpreq_param(req, "application_name"),
+		.rule = (char *) httpreq_param(req, "rule"),
+	};
+
+	if (lsn_text == NULL && (httpreq_param(req, "count") != NULL ||
+								httpreq_param(req, "timeout") != NULL))
+		http_reply_text(
+			conn, 400, "\"count\" and \"timeout\" need \"wait_lsn\"");
+	else if (lsn_text != NULL &&
+			 (!lsn_parse(lsn_text, &asked.lsn) || asked.lsn == InvalidLsn))
+		http_reply_text(conn, 400, "\"wait_lsn\" is not an LSN (X/X)");
+	else if (!get_number(req, "count", 1, COUNT_MAX, &count))
+		http_reply_text(
+			conn, 400, "\"count\" must be between 1 and %d", COUNT_MAX);
+	else if (!get_number(req, "timeout", 0, TIMEOUT_MS_MAX, &timeout_ms))
+		http_reply_text(conn, 400,
+			"\"timeout\" must be between 0 and %d milliseconds",
+			TIMEOUT_MS_MAX);
+	else
+	{
+		asked.count = (size_t) count;
+		asked.deadline_ms = monotime_ms() + timeout_ms;
+		if (!try_answer(&asked, conn, timeout_ms == 0))
+			start_waiting(&asked, conn);
+	}
+}
+
+void
+standbypage_init(struct event_base *base, const ChildContext *ctx)
+{
+	standbys.ctx = ctx;
+	standbys.poll = event_new(base, -1, EV_PERSIST, on_poll, NULL);
+	if (standbys.poll == NULL)
+		log_fatal(EXITCODE_STARTUP, "out of memory");
+}

@@ -1,0 +1,25 @@
+/*
+ * listeners.h
+ *		The sockets that the monitor listens on.
+ */
+#ifndef MONITOR_LISTENERS_H
+#define MONITOR_LISTENERS_H
+
+#include "base.h"
+
+#include <event2/event.h>
+#include <sys/socket.h>
+
+#include "util/errinfo.h"
+
+void listeners_init(struct event_base *base,
+	void (*on_connect)(int fd, const struct sockaddr *peer));
+
+/*
+ * Listen on these addresses (names, separated by commas; "*" is all) and this
+ * port, and on no others.  If that cannot be had it stays as it is, and err says
+ * why.  Looks up names, which may take a while.
+ */
+MUST_CHECK bool listeners_set(const char *addresses, int port, ErrInfo *err);
+
+#endif /* MONITOR_LISTENERS_H */
