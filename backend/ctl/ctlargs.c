@@ -49,6 +49,7 @@ static const VerbRow verbs[VERB_COUNT] = {
 	[VERB_KILL] = {"kill", "SIGNALNAME PID", 2, 2, "", "send a signal"},
 	[VERB_SHOW] = {"show", "WHAT", 1, 1, CONSOLE_OPTIONS,
 		"show standbys, upstream, slots, ...; \"help\" lists all"},
+	[VERB_TOP] = {"top", "", 0, 0, "cPhpUin", "show what goes on, live"},
 	[VERB_DISCONNECT] = {"disconnect", "NAME|PID", 1, 1, CONSOLE_OPTIONS,
 		"end the connections of a standby"},
 	[VERB_PAUSE] = {"pause", "[NAME]", 0, 1, CONSOLE_OPTIONS,

@@ -11,17 +11,9 @@
 
 #include "ctl/ctloutput.h"
 #include "ctl/say.h"
+#include "pq/message.h"
 #include "util/json.h"
 #include "util/mem.h"
-
-/* pg_type.dat */
-#define TYPE_OID_BOOL 16
-#define TYPE_OID_INT8 20
-#define TYPE_OID_INT2 21
-#define TYPE_OID_INT4 23
-#define TYPE_OID_OID 26
-#define TYPE_OID_FLOAT4 700
-#define TYPE_OID_FLOAT8 701
 
 /* No answer of a console comes near. */
 #define OUTPUT_MAX ((size_t) 1 << 30)
@@ -29,18 +21,8 @@
 bool
 ctloutput_is_number(Oid type)
 {
-	switch (type)
-	{
-		case TYPE_OID_INT8:
-		case TYPE_OID_INT2:
-		case TYPE_OID_INT4:
-		case TYPE_OID_OID:
-		case TYPE_OID_FLOAT4:
-		case TYPE_OID_FLOAT8:
-			return true;
-		default:
-			return false;
-	}
+	return type == TYPE_INT4 || type == TYPE_INT8 || type == TYPE_OID ||
+		   type == TYPE_FLOAT8;
 }
 
 /* ---- text ---- */
@@ -222,7 +204,7 @@ put_json_value(Json *j, const PGresult *result, int row, int column)
 
 	if (PQgetisnull(result, row, column))
 		json_null(j);
-	else if (type == TYPE_OID_BOOL)
+	else if (type == TYPE_BOOL)
 		json_bool(j, text[0] == 't');
 	else if (ctloutput_is_number(type))
 		json_number_text(j, text);

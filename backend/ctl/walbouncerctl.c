@@ -12,6 +12,7 @@
 
 #include "ctl/ctlargs.h"
 #include "ctl/ctlquery.h"
+#include "ctl/ctltop.h"
 #include "ctl/say.h"
 #include "ctl/servercontrol.h"
 
@@ -24,6 +25,7 @@ static int (*const verbs[VERB_COUNT])(const CtlArgs *args) = {
 	[VERB_LOGROTATE] = servercontrol_logrotate,
 	[VERB_KILL] = servercontrol_kill,
 	[VERB_SHOW] = ctlquery_run,
+	[VERB_TOP] = ctltop_run,
 	[VERB_DISCONNECT] = ctlquery_run,
 	[VERB_PAUSE] = ctlquery_run,
 	[VERB_RESUME] = ctlquery_run,
