@@ -4,6 +4,7 @@
  */
 #include "base.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "pq/message.h"
@@ -20,6 +21,12 @@
 #define MSG_DATA_ROW 'D'
 #define MSG_COMMAND_COMPLETE 'C'
 #define MSG_EMPTY_QUERY 'I'
+#define MSG_PARSE_COMPLETE '1'
+#define MSG_BIND_COMPLETE '2'
+#define MSG_CLOSE_COMPLETE '3'
+#define MSG_PORTAL_SUSPENDED 's'
+#define MSG_NO_DATA 'n'
+#define MSG_PARAMETER_DESCRIPTION 't'
 #define MSG_COPY_BOTH 'W'
 #define MSG_COPY_DONE 'c'
 
@@ -128,6 +135,13 @@ put_report(Buf *b, char type, const char *severity, const char *sqlstate,
 		put_field(b, 'D', err->detail);
 	if (err->hint[0] != '\0')
 		put_field(b, 'H', err->hint);
+	if (err->position > 0)
+	{
+		char digits[16];
+
+		snprintf(digits, sizeof(digits), "%d", err->position);
+		put_field(b, 'P', digits);
+	}
 	buf_put_u8(b, 0);
 	message_end(b, start);
 }
@@ -149,6 +163,13 @@ message_notice(Buf *b, const char *severity, const ErrInfo *err)
 void
 message_row_description(Buf *b, const MessageColumn *cols, size_t count)
 {
+	message_row_formats(b, cols, NULL, count);
+}
+
+void
+message_row_formats(
+	Buf *b, const MessageColumn *cols, const bool *binary, size_t count)
+{
 	size_t start = message_begin(b, MSG_ROW_DESCRIPTION);
 
 	buf_put_be16(b, (uint16_t) count);
@@ -160,7 +181,7 @@ message_row_description(Buf *b, const MessageColumn *cols, size_t count)
 		buf_put_be32(b, cols[i].type_oid);
 		buf_put_be16(b, (uint16_t) cols[i].typlen);
 		buf_put_be32(b, UINT32_MAX); /* type modifier: none */
-		buf_put_be16(b, 0);          /* text format */
+		buf_put_be16(b, binary != NULL && binary[i] ? 1 : 0);
 	}
 	message_end(b, start);
 }
@@ -197,6 +218,45 @@ void
 message_empty_query(Buf *b)
 {
 	message_end(b, message_begin(b, MSG_EMPTY_QUERY));
+}
+
+void
+message_parse_complete(Buf *b)
+{
+	message_end(b, message_begin(b, MSG_PARSE_COMPLETE));
+}
+
+void
+message_bind_complete(Buf *b)
+{
+	message_end(b, message_begin(b, MSG_BIND_COMPLETE));
+}
+
+void
+message_close_complete(Buf *b)
+{
+	message_end(b, message_begin(b, MSG_CLOSE_COMPLETE));
+}
+
+void
+message_portal_suspended(Buf *b)
+{
+	message_end(b, message_begin(b, MSG_PORTAL_SUSPENDED));
+}
+
+void
+message_no_data(Buf *b)
+{
+	message_end(b, message_begin(b, MSG_NO_DATA));
+}
+
+void
+message_parameter_description(Buf *b)
+{
+	size_t start = message_begin(b, MSG_PARAMETER_DESCRIPTION);
+
+	buf_put_be16(b, 0);
+	message_end(b, start);
 }
 
 void

@@ -52,4 +52,5 @@ errinfo_clear(ErrInfo *err)
 	err->message[0] = '\0';
 	err->detail[0] = '\0';
 	err->hint[0] = '\0';
+	err->position = 0;
 }

@@ -66,9 +66,22 @@ void message_notice(Buf *b, const char *severity, const ErrInfo *err);
 
 /* All columns in text format. */
 void message_row_description(Buf *b, const MessageColumn *cols, size_t count);
+/* The same, and whether the values are in binary format. */
+void message_row_formats(
+	Buf *b, const MessageColumn *cols, const bool *binary, size_t count);
 void message_data_row(Buf *b, const MessageValue *vals, size_t count);
 void message_command_complete(Buf *b, const char *tag);
 void message_empty_query(Buf *b);
+
+/* ---- the extended query protocol ---- */
+
+void message_parse_complete(Buf *b);
+void message_bind_complete(Buf *b);
+void message_close_complete(Buf *b);
+void message_portal_suspended(Buf *b);
+void message_no_data(Buf *b);
+/* Of a statement without parameters. */
+void message_parameter_description(Buf *b);
 
 /* CopyBothResponse: binary or text has no meaning here, no columns. */
 void message_copy_both(Buf *b);
