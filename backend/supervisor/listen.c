@@ -33,6 +33,8 @@
 typedef struct UnixSocket
 {
 	char *path;
+	dev_t dev; /* of its directory */
+	ino_t ino;
 	PidFile lock;
 	bool bound; /* the socket is ours to remove */
 } UnixSocket;
@@ -200,11 +202,18 @@ open_unix(UnixSocket *us, const struct sockaddr_un *addr, const Config *config,
 	return true;
 }
 
+static char *
+socket_path(const char *dir, const Config *config)
+{
+	return mem_asprintf("%s/.s.PGSQL.%d", dir, config->port);
+}
+
 static bool
 listen_in_directory(
 	const char *dir, const Config *config, const char *lock_text, ErrInfo *err)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct stat st = {0};
 	UnixSocket *us;
 	char *lock_path;
 	bool ok;
@@ -212,8 +221,10 @@ listen_in_directory(
 	listening.unix_sockets = mem_realloc(listening.unix_sockets,
 		(listening.unix_count + 1) * sizeof(*listening.unix_sockets));
 	us = &listening.unix_sockets[listening.unix_count++];
-	*us =
-		(UnixSocket){.path = mem_asprintf("%s/.s.PGSQL.%d", dir, config->port)};
+	if (stat(dir, &st) != 0)
+		st.st_ino = 0; /* what is wrong with it will be said below */
+	*us = (UnixSocket){
+		.path = socket_path(dir, config), .dev = st.st_dev, .ino = st.st_ino};
 	if (strlen(us->path) >= sizeof(addr.sun_path))
 		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
 			"Unix socket path \"%s\" is longer than %zu bytes", us->path,
@@ -224,6 +235,67 @@ listen_in_directory(
 		 open_unix(us, &addr, config, lock_text, err);
 	free(lock_path);
 	return ok;
+}
+
+/* Whether one of the sockets lies in a directory, whatever its name is there. */
+static bool
+is_listening_in(const char *dir)
+{
+	struct stat st;
+
+	if (stat(dir, &st) != 0)
+		return false;
+	for (size_t i = 0; i < listening.unix_count; i++)
+	{
+		if (listening.unix_sockets[i].dev == st.st_dev &&
+			listening.unix_sockets[i].ino == st.st_ino)
+			return true;
+	}
+	return false;
+}
+
+/* Whether one of the sockets, passed ones too, has that very path. */
+static bool
+is_listening_at(const char *path)
+{
+	for (size_t i = 0; i < listening.fd_count; i++)
+	{
+		struct sockaddr_un addr = {0};
+		socklen_t len = sizeof(addr) - 1;
+
+		if (getsockname(listening.fds[i], (struct sockaddr *) &addr, &len) ==
+				0 &&
+			addr.sun_family == AF_UNIX && strcmp(addr.sun_path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The control socket, once.  state_directory has not been chosen for a socket: one
+ * that is too long for it is no error.
+ */
+static bool
+open_control_socket(const Config *config, const char *lock_text, ErrInfo *err)
+{
+	const char *dir = config_control_directory(config);
+	char *path = socket_path(dir, config);
+	bool too_long =
+		strlen(path) >= sizeof(((struct sockaddr_un *) 0)->sun_path);
+	bool there =
+		dir[0] == '\0' || is_listening_in(dir) || is_listening_at(path);
+
+	free(path);
+	if (there)
+		return true;
+	if (too_long && config->control_socket_directory[0] == '\0')
+	{
+		log_msg(LOG_WARNING,
+			"there is no control socket: the path of \"state_directory\" is "
+			"too long for one, set \"control_socket_directory\"");
+		return true;
+	}
+	return listen_in_directory(dir, config, lock_text, err);
 }
 
 /* In place of what the configuration names: the manager's are all that there are. */
@@ -287,7 +359,7 @@ listen_open(
 		return errinfo_hint(err, "Set \"listen_addresses\" or "
 								 "\"unix_socket_directories\".");
 	}
-	return true;
+	return open_control_socket(config, lock_text, err);
 }
 
 const int *

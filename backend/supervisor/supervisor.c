@@ -366,7 +366,8 @@ set_up_memory(const Config *config)
 	size_t page = sharedmem_page_size();
 	size_t size = ((size_t) config->ring_size + page - 1) / page * page;
 	int cells =
-		config->max_connections + Max(config->spare_workers, SPARE_CELLS_MIN);
+		config->max_connections + BOARD_CONSOLES_MAX +
+		Max(config->spare_workers, SPARE_CELLS_MIN);
 
 	raise_fd_limit(cells);
 	super.ring = ring_new(size);
@@ -532,7 +533,8 @@ start_spares(int64_t now_ms)
 	{
 		if (forker_pid(i) != 0)
 		{
-			workers++;
+			/* operators come beside max_connections */
+			workers += board_state(i) == CELL_CONSOLE ? 0 : 1;
 			spares += is_spare(i) ? 1 : 0;
 		}
 	}

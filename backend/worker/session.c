@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "console/admit.h"
 #include "exitcode.h"
 #include "pq/message.h"
 #include "process/signals.h"
@@ -27,9 +28,12 @@
 static void
 update_title(const Session *s, CellState state)
 {
-	title_set("worker %s %s %s %s", s->status.rule,
-		s->application_name[0] ? s->application_name : s->user, s->peer_text,
-		board_state_name(state));
+	if (s->role != CONSOLE_ROLE_NONE)
+		title_set("console %s %s", s->user, s->peer_text);
+	else
+		title_set("worker %s %s %s %s", s->status.rule,
+			s->application_name[0] ? s->application_name : s->user,
+			s->peer_text, board_state_name(state));
 }
 
 void
@@ -91,7 +95,7 @@ session_fatal(Session *s, const ErrInfo *err)
 void
 session_end(Session *s)
 {
-	if (s->rule != NULL)
+	if (s->rule != NULL || s->role != CONSOLE_ROLE_NONE)
 		log_msg(LOG_INFO, "disconnected: user=%s application_name=%s peer=%s",
 			s->user, s->application_name, s->peer_text);
 	end_process(s, EXITCODE_OK);
@@ -201,7 +205,8 @@ check_connection_limit(Session *s)
 	ErrInfo err;
 
 	for (int i = BOARD_FIRST_WORKER; i < board_cell_count(); i++)
-		busy += board_state(i) >= CELL_STARTUP;
+		busy +=
+			board_state(i) >= CELL_STARTUP && board_state(i) != CELL_CONSOLE;
 	if (busy <= s->ctx->config->max_connections)
 		return;
 	errinfo_set(
@@ -221,7 +226,8 @@ check_wants_replication(Session *s, const StartupPacket *packet)
 		"walbouncer serves replication connections only");
 	errinfo_hint(&err,
 		"Connect to the upstream server itself for SQL; a standby connects "
-		"with primary_conninfo, which asks for replication.");
+		"with primary_conninfo, which asks for replication.  For the console "
+		"ask for the database \"" CONSOLE_DATABASE "\" over a Unix socket.");
 	session_fatal(s, &err);
 }
 
@@ -297,7 +303,8 @@ put_cancel_key(Session *s, uint32_t version)
 static void
 tell_board(Session *s)
 {
-	snprintf(s->status.rule, sizeof(s->status.rule), "%s", s->rule->name);
+	if (s->rule != NULL)
+		snprintf(s->status.rule, sizeof(s->status.rule), "%s", s->rule->name);
 	snprintf(s->status.user, sizeof(s->status.user), "%s", s->user);
 	snprintf(s->status.application_name, sizeof(s->status.application_name),
 		"%s", s->application_name);
@@ -305,12 +312,43 @@ tell_board(Session *s)
 	board_publish(&s->status);
 }
 
+/* One that wants a stream: is there a place, a rule and an upstream? */
+static void
+admit_standby(Session *s, const StartupPacket *packet)
+{
+	ErrInfo err;
+
+	log_set_role("worker %s %s",
+		s->application_name[0] ? s->application_name : s->user, s->peer_text);
+	check_connection_limit(s);
+	check_wants_replication(s, packet);
+	find_rule(s);
+	authenticate(s);
+	if (facts_get(&s->facts))
+		return;
+	errinfo_set(&err, SQLSTATE_CANNOT_CONNECT_NOW,
+		"the upstream server has not been reached yet");
+	session_fatal(s, &err);
+}
+
+static void
+log_connected(const Session *s)
+{
+	if (s->rule == NULL)
+		log_msg(LOG_INFO,
+			"connected: user=%s application_name=%s peer=%s role=%s", s->user,
+			s->application_name, s->peer_text, role_name(s->role));
+	else
+		log_msg(LOG_INFO,
+			"connected: user=%s application_name=%s peer=%s rule=%s", s->user,
+			s->application_name, s->peer_text, s->rule->name);
+}
+
 void
 session_start(
 	Session *s, ChildContext *ctx, int fd, const struct sockaddr_storage *peer)
 {
 	StartupPacket packet;
-	ErrInfo err;
 
 	memset(s, 0, sizeof(*s));
 	s->ctx = ctx;
@@ -322,27 +360,21 @@ session_start(
 	snprintf(s->user, sizeof(s->user), "%s", packet.user);
 	snprintf(s->application_name, sizeof(s->application_name), "%s",
 		packet.application_name);
-	log_set_role("worker %s %s",
-		s->application_name[0] ? s->application_name : s->user, s->peer_text);
-	check_connection_limit(s);
-	check_wants_replication(s, &packet);
-	find_rule(s);
-	authenticate(s);
-	if (!facts_get(&s->facts))
-	{
-		errinfo_set(&err, SQLSTATE_CANNOT_CONNECT_NOW,
-			"the upstream server has not been reached yet");
-		session_fatal(s, &err);
-	}
+	if (admit_is_console(&packet))
+		admit_operator(s);
+	else
+		admit_standby(s, &packet);
 	if (packet.negotiate)
 		message_negotiate_version(client_out(&s->client), packet.version,
 			packet.extensions, packet.extension_count);
 	message_auth_ok(client_out(&s->client));
-	put_parameters(s);
+	if (s->role != CONSOLE_ROLE_NONE)
+		admit_put_parameters(s);
+	else
+		put_parameters(s);
 	put_cancel_key(s, packet.version);
 	tell_board(s);
-	log_msg(LOG_INFO, "connected: user=%s application_name=%s peer=%s rule=%s",
-		s->user, s->application_name, s->peer_text, s->rule->name);
+	log_connected(s);
 }
 
 void

@@ -2,8 +2,8 @@
  * worker.c
  *		The worker process.
  *
- * What for: it serves one standby, from the first byte of its connection to the
- * last, and nobody else.
+ * What for: it serves one standby, or one operator at the console, from the first
+ * byte of its connection to the last, and nobody else.
  *
  * Started by the supervisor ahead of need: spare_workers of them wait in
  * accept() on the listening sockets.  A worker that has accepted tells the
@@ -35,6 +35,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "console/console.h"
 #include "exitcode.h"
 #include "process/signals.h"
 #include "process/title.h"
@@ -129,5 +130,7 @@ worker_main(ChildContext *ctx)
 		close(ctx->listen_fds[i]);
 	set_up_socket(fd, &peer);
 	session_start(&session, ctx, fd, &peer);
+	if (session.role != CONSOLE_ROLE_NONE)
+		console_run(&session);
 	command_loop(&session);
 }

@@ -114,6 +114,14 @@ config_has_spool(const Config *config)
 	return config->spool_size > 0 && config->state_directory[0] != '\0';
 }
 
+const char *
+config_control_directory(const Config *config)
+{
+	return config->control_socket_directory[0] != '\0'
+			   ? config->control_socket_directory
+			   : config->state_directory;
+}
+
 void
 config_warnings(const Config *config,
 	void (*warn)(const ErrInfo *warning, void *arg), void *arg)

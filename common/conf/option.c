@@ -216,6 +216,26 @@ static const Option options[] = {
 		.offset = offsetof(Config, shutdown_timeout_ms),
 		.help = "Time that standbys have to take what is left at a smart stop, "
 				"before the stop becomes a fast one."},
+	{.name = "admin_users",
+		.type = OPTION_STRING,
+		.preset = "",
+		.offset = offsetof(Config, admin_users),
+		.help = "Users of the operating system that may do everything in the "
+				"console, separated by commas."},
+	{.name = "stats_users",
+		.type = OPTION_STRING,
+		.preset = "",
+		.offset = offsetof(Config, stats_users),
+		.help = "Users of the operating system that may look at everything in "
+				"the console, separated by commas."},
+	{.name = "control_socket_directory",
+		.type = OPTION_STRING,
+		.preset = "",
+		.restart = true,
+		.offset = offsetof(Config, control_socket_directory),
+		.help =
+			"Directory for the control socket; empty is state_directory, if "
+			"that is set."},
 	{.name = "monitor_listen_addresses",
 		.type = OPTION_STRING,
 		.preset = "localhost",

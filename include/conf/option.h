@@ -66,6 +66,11 @@ typedef struct Config
 	char *user;     /* to become when started as root; "" none */
 	int shutdown_timeout_ms;
 
+	/* the console */
+	char *admin_users; /* comma-separated, of the operating system; "" none */
+	char *stats_users; /* the same */
+	char *control_socket_directory; /* "": see config_control_directory() */
+
 	/* monitoring */
 	char *monitor_listen_addresses; /* comma-separated; "*" all */
 	int monitor_port;               /* 0: no monitor */
@@ -164,6 +169,9 @@ char *config_upstream_conninfo(const Config *config);
 
 /* Whether WAL is kept on disk. */
 bool config_has_spool(const Config *config);
+
+/* Where the control socket lies: "" if there is none. */
+const char *config_control_directory(const Config *config);
 
 /*
  * Options whose new value waits for a restart: calls changed for each that

@@ -19,6 +19,9 @@
 #define BOARD_ALARM_SIZE 256
 #define BOARD_COMMAND_SIZE 128
 
+/* Operators, beside max_connections. */
+#define BOARD_CONSOLES_MAX 8
+
 /* The cells of the services; workers have those behind. */
 #define BOARD_READER 0
 #define BOARD_SPOOLER 1

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "conf/option.h"
+#include "console/role.h"
 #include "process/child.h"
 #include "shm/board.h"
 #include "shm/facts.h"
@@ -33,6 +34,7 @@ typedef struct Session
 	char peer_text[NET_TEXT_SIZE];
 	char user[BOARD_NAME_SIZE];
 	char application_name[BOARD_NAME_SIZE];
+	ConsoleRole role;   /* of an operator; a standby has none, but a rule */
 	const Rule *rule;   /* of ctx->config */
 	Config *rule_home;  /* which rule lies in, if that is not ctx->config */
 	Facts facts;        /* what was known of the upstream when last asked */
@@ -44,8 +46,8 @@ typedef struct Session
 
 /*
  * Greet the client: encryption requests, cancel requests, protocol version, who
- * it is, which rule is its own.  Returns when commands may come; a client that
- * gets no session ends the process.
+ * it is, which rule is its own, or whether it is an operator.  Returns when
+ * commands may come; a client that gets no session ends the process.
  */
 void session_start(
 	Session *s, ChildContext *ctx, int fd, const struct sockaddr_storage *peer);
