@@ -34,6 +34,7 @@ use warnings;
 use Exporter 'import';
 use File::Basename qw(basename dirname);
 use File::Path qw(rmtree);
+use IPC::Run ();
 use POSIX qw(:sys_wait_h);
 use Test::More;
 use Time::HiRes qw(usleep time);
@@ -779,6 +780,28 @@ sub connstr
 
 	$text .= " application_name=$application_name" if $application_name;
 	return $text;
+}
+
+# A table of the console, a hash for each row; NULL is undef.  The console is asked
+# over a socket in socket_dir, which unix_socket_directories has to name.
+sub show
+{
+	my ($self, $view) = @_;
+	my ($stdout, $stderr);
+
+	IPC::Run::run([ pg_program($self->{upstream}, 'psql'), '-X', '-q', '-A', '-F', "\t",
+			'-P', 'footer=off', '-P', 'null=<NULL>', '-d',
+			"host=$self->{socket_dir} port=$self->{port} dbname=walbouncer user=" . getpwuid($<),
+			'-c', "show $view" ], '>', \$stdout, '2>', \$stderr)
+	  or die "show $view: $stderr";
+	my ($head, @lines) = split /\n/, $stdout;
+	my @columns = split /\t/, $head;
+	return map {
+		my @values = map { $_ eq '<NULL>' ? undef : $_ } split /\t/, $_, -1;
+		my %row;
+		@row{@columns} = @values;
+		\%row;
+	} @lines;
 }
 
 # A raw connection, see PgWire.pm.
