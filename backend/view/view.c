@@ -27,6 +27,7 @@ static const View *const views[] = {
 	&view_slots,
 	&view_rules,
 	&view_databases,
+	&view_stats,
 	&view_config,
 	&view_version,
 };

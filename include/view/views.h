@@ -16,6 +16,7 @@ extern const View view_rules;
 extern const View view_slots;
 extern const View view_spool;
 extern const View view_standbys;
+extern const View view_stats;
 extern const View view_upstream;
 extern const View view_version;
 
