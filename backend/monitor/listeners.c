@@ -3,8 +3,8 @@
  *		The sockets that the monitor listens on.  See listeners.h.
  *
  * A socket that is wanted again stays open, and with it what waits in its queue.
- * New ones are opened before old ones are closed, unless it is the old ones that
- * are in their way: "*" and one address of the same port.
+ * New ones are opened before old ones are closed, except for an old one that is in
+ * the way of a new one: of "*" and an address the kernel opens but one on a port.
  */
 #include "base.h"
 
@@ -32,8 +32,10 @@ typedef struct Listener
 {
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
-	struct evconnlistener *handle;
-	bool kept; /* taken over from the set before */
+	size_t name; /* that it is an address of, while the set is put together */
+	struct evconnlistener *handle; /* NULL: not open */
+	bool kept;                     /* taken over from the set before */
+	int open_errno;
 } Listener;
 
 typedef struct ListenerSet
@@ -41,6 +43,13 @@ typedef struct ListenerSet
 	Listener items[LISTENERS_MAX];
 	size_t count;
 } ListenerSet;
+
+/* What the configuration names. */
+typedef struct Names
+{
+	char *items[LISTENERS_MAX];
+	size_t count;
+} Names;
 
 static struct
 {
@@ -63,10 +72,12 @@ set_accepting(bool on)
 {
 	for (size_t i = 0; i < listeners.open.count; i++)
 	{
-		if (on)
-			evconnlistener_enable(listeners.open.items[i].handle);
-		else
-			evconnlistener_disable(listeners.open.items[i].handle);
+		struct evconnlistener *handle = listeners.open.items[i].handle;
+
+		if (handle != NULL && on)
+			evconnlistener_enable(handle);
+		else if (handle != NULL)
+			evconnlistener_disable(handle);
 	}
 }
 
@@ -131,51 +142,32 @@ open_socket(const struct sockaddr *addr, socklen_t len)
 	return NULL;
 }
 
-static int
-port_of(const struct sockaddr *addr)
+/* ---- what is wanted ---- */
+
+static const struct sockaddr *
+addr_of(const Listener *item)
 {
-	return ntohs(addr->sa_family == AF_INET6
-					 ? ((const struct sockaddr_in6 *) addr)->sin6_port
-					 : ((const struct sockaddr_in *) addr)->sin_port);
+	return (const struct sockaddr *) &item->addr;
 }
 
 static Listener *
-set_find(ListenerSet *set, const struct sockaddr *addr, socklen_t len)
+set_find(ListenerSet *set, const Listener *like)
 {
 	for (size_t i = 0; i < set->count; i++)
 	{
-		if (set->items[i].addr_len == len &&
-			memcmp(&set->items[i].addr, addr, len) == 0)
-			return &set->items[i];
+		Listener *item = &set->items[i];
+
+		if (item->addr_len == like->addr_len &&
+			memcmp(&item->addr, &like->addr, item->addr_len) == 0)
+			return item;
 	}
 	return NULL;
 }
 
-/* Listen on one address more; one that is open already is taken over. */
+/* The addresses of a name, those that are new to the set. */
 static bool
-set_add(ListenerSet *set, const struct sockaddr *addr, socklen_t len)
-{
-	Listener *old = set_find(&listeners.open, addr, len);
-	Listener added = {.addr_len = len, .kept = old != NULL};
-
-	if (set_find(set, addr, len) != NULL)
-		return true;
-	if (set->count == LISTENERS_MAX)
-	{
-		errno = EMFILE;
-		return false;
-	}
-	added.handle = old != NULL ? old->handle : open_socket(addr, len);
-	if (added.handle == NULL)
-		return false;
-	memcpy(&added.addr, addr, len);
-	set->items[set->count++] = added;
-	return true;
-}
-
-/* All addresses of a name; one of them has to work. */
-static bool
-set_add_name(ListenerSet *set, const char *name, int port, ErrInfo *err)
+add_name(
+	ListenerSet *set, const char *name, size_t number, int port, ErrInfo *err)
 {
 	struct addrinfo hints = {
 		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
@@ -184,8 +176,6 @@ set_add_name(ListenerSet *set, const char *name, int port, ErrInfo *err)
 	};
 	struct addrinfo *found;
 	char service[16];
-	bool any = false;
-	int last_errno = 0;
 	int rc;
 
 	snprintf(service, sizeof(service), "%d", port);
@@ -198,68 +188,196 @@ set_add_name(ListenerSet *set, const char *name, int port, ErrInfo *err)
 			name, rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
 	for (struct addrinfo *ai = found; ai != NULL; ai = ai->ai_next)
 	{
-		if (set_add(set, ai->ai_addr, ai->ai_addrlen))
-			any = true;
-		else if (last_errno != EADDRINUSE)
-			last_errno = errno;
+		Listener item = {.addr_len = ai->ai_addrlen, .name = number};
+
+		memcpy(&item.addr, ai->ai_addr, ai->ai_addrlen);
+		if (set->count < LISTENERS_MAX && set_find(set, &item) == NULL)
+			set->items[set->count++] = item;
 	}
 	freeaddrinfo(found);
-	if (!any)
-		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
-			"could not listen on \"%s\", port %d: %s", name, port,
-			strerror(last_errno));
 	return true;
 }
 
-/* Close what is not in the other set. */
-static void
-set_close(ListenerSet *set, ListenerSet *other)
-{
-	for (size_t i = 0; i < set->count; i++)
-	{
-		Listener *item = &set->items[i];
-
-		if (set_find(other, (struct sockaddr *) &item->addr, item->addr_len) ==
-			NULL)
-			evconnlistener_free(item->handle);
-	}
-}
-
-/* Open all that is wanted, close what is not; or leave everything as it is. */
 static bool
-replace_all(const char *addresses, int port, ErrInfo *err)
+add_all_names(ListenerSet *set, Names *names, const char *addresses, int port,
+	ErrInfo *err)
 {
-	ListenerSet wanted = {.count = 0};
 	char *name;
-	bool ok = true;
 
-	while (ok && (name = net_next_name(&addresses)) != NULL)
+	while ((name = net_next_name(&addresses)) != NULL)
 	{
-		ok = set_add_name(&wanted, name, port, err);
-		free(name);
+		if (names->count == LISTENERS_MAX)
+		{
+			free(name);
+			return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+				"monitor_listen_addresses has more than %d names",
+				LISTENERS_MAX);
+		}
+		names->items[names->count++] = name;
+		if (!add_name(set, name, names->count - 1, port, err))
+			return false;
 	}
-	if (ok && wanted.count == 0)
-		ok = errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+	if (names->count == 0)
+		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
 			"monitor_listen_addresses is empty");
-	if (!ok)
-	{
-		set_close(&wanted, &listeners.open);
-		return false;
-	}
-	set_close(&listeners.open, &wanted);
-	listeners.open = wanted;
 	return true;
 }
 
-static void
-log_new(ListenerSet *set)
+static bool
+is_wildcard(const struct sockaddr *addr)
 {
+	if (addr->sa_family == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(
+			&((const struct sockaddr_in6 *) addr)->sin6_addr);
+	return ((const struct sockaddr_in *) addr)->sin_addr.s_addr == INADDR_ANY;
+}
+
+static in_port_t
+port_of(const struct sockaddr *addr)
+{
+	return addr->sa_family == AF_INET6
+			   ? ((const struct sockaddr_in6 *) addr)->sin6_port
+			   : ((const struct sockaddr_in *) addr)->sin_port;
+}
+
+/* Whether only one of the two can be open. */
+static bool
+exclude_each_other(const Listener *a, const Listener *b)
+{
+	return addr_of(a)->sa_family == addr_of(b)->sa_family &&
+		   port_of(addr_of(a)) == port_of(addr_of(b)) &&
+		   is_wildcard(addr_of(a)) != is_wildcard(addr_of(b));
+}
+
+/* ---- from what is open to what is wanted ---- */
+
+/* Close what is open, not wanted, and in the way of an item; whether there was. */
+static bool
+make_way(ListenerSet *wanted, const Listener *item)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < listeners.open.count; i++)
+	{
+		Listener *old = &listeners.open.items[i];
+
+		if (old->handle == NULL || !exclude_each_other(old, item) ||
+			set_find(wanted, old) != NULL)
+			continue;
+		evconnlistener_free(old->handle);
+		old->handle = NULL;
+		any = true;
+	}
+	return any;
+}
+
+static void
+open_item(ListenerSet *wanted, Listener *item)
+{
+	const Listener *old = set_find(&listeners.open, item);
+
+	item->kept = old != NULL && old->handle != NULL;
+	if (item->kept)
+	{
+		item->handle = old->handle;
+		return;
+	}
+	item->handle = open_socket(addr_of(item), item->addr_len);
+	if (item->handle == NULL && errno == EADDRINUSE && make_way(wanted, item))
+		item->handle = open_socket(addr_of(item), item->addr_len);
+	item->open_errno = item->handle == NULL ? errno : 0;
+}
+
+/* One address of each name has to be open. */
+static bool
+check_names(const ListenerSet *wanted, const Names *names, ErrInfo *err)
+{
+	for (size_t n = 0; n < names->count; n++)
+	{
+		bool any = false;
+		bool open = false;
+		int last_errno = 0;
+
+		for (size_t i = 0; i < wanted->count; i++)
+		{
+			const Listener *item = &wanted->items[i];
+
+			if (item->name != n)
+				continue;
+			any = true;
+			open = open || item->handle != NULL;
+			last_errno = item->handle == NULL ? item->open_errno : last_errno;
+		}
+		/* one that has no address of its own is a name for another's */
+		if (any && !open)
+			return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+				"could not listen on \"%s\", port %d: %s", names->items[n],
+				ntohs(port_of(addr_of(&wanted->items[0]))),
+				strerror(last_errno));
+	}
+	return true;
+}
+
+/* An address that "*" has anyway. */
+static void
+drop_covered(ListenerSet *set)
+{
+	size_t kept = 0;
+
 	for (size_t i = 0; i < set->count; i++)
 	{
+		bool covered = false;
+
+		for (size_t j = 0; j < set->count; j++)
+			covered = covered ||
+					  (is_wildcard(addr_of(&set->items[j])) &&
+						  exclude_each_other(&set->items[i], &set->items[j]));
+		if (!covered)
+			set->items[kept++] = set->items[i];
+	}
+	set->count = kept;
+}
+
+/* What has been opened for a set that is not to be, and closed for it. */
+static void
+take_back(ListenerSet *wanted)
+{
+	for (size_t i = 0; i < wanted->count; i++)
+	{
+		if (wanted->items[i].handle != NULL && !wanted->items[i].kept)
+			evconnlistener_free(wanted->items[i].handle);
+	}
+	for (size_t i = 0; i < listeners.open.count; i++)
+	{
+		Listener *old = &listeners.open.items[i];
+
+		if (old->handle == NULL)
+			old->handle = open_socket(addr_of(old), old->addr_len);
+	}
+}
+
+/* From now on the set is what is open. */
+static void
+change_to(ListenerSet *wanted)
+{
+	for (size_t i = 0; i < listeners.open.count; i++)
+	{
+		Listener *old = &listeners.open.items[i];
+
+		if (old->handle != NULL && set_find(wanted, old) == NULL)
+			evconnlistener_free(old->handle);
+	}
+	listeners.open = *wanted;
+	for (size_t i = 0; i < wanted->count; i++)
+	{
+		const Listener *item = &wanted->items[i];
 		char text[NET_TEXT_SIZE];
 
-		net_format((struct sockaddr *) &set->items[i].addr, text);
-		if (!set->items[i].kept)
+		net_format(addr_of(item), text);
+		if (item->handle == NULL)
+			log_msg(LOG_LOG, "could not listen on %s: %s", text,
+				strerror(item->open_errno));
+		else if (!item->kept)
 			log_msg(LOG_LOG, "listening on %s", text);
 	}
 }
@@ -267,22 +385,22 @@ log_new(ListenerSet *set)
 bool
 listeners_set(const char *addresses, int port, ErrInfo *err)
 {
-	ListenerSet nothing = {.count = 0};
-	ListenerSet before = listeners.open;
-	bool ok = replace_all(addresses, port, err);
+	ListenerSet wanted = {.count = 0};
+	Names names = {.count = 0};
+	bool ok = add_all_names(&wanted, &names, addresses, port, err);
 
-	if (!ok && before.count > 0 &&
-		port_of((struct sockaddr *) &before.items[0].addr) == port)
-	{
-		set_close(&listeners.open, &nothing);
-		listeners.open.count = 0;
-		ok = replace_all(addresses, port, err);
-		for (size_t i = 0; !ok && i < before.count; i++)
-			(void) set_add(&listeners.open,
-				(struct sockaddr *) &before.items[i].addr,
-				before.items[i].addr_len);
-	}
 	if (ok)
-		log_new(&listeners.open);
+	{
+		drop_covered(&wanted);
+		for (size_t i = 0; i < wanted.count; i++)
+			open_item(&wanted, &wanted.items[i]);
+		ok = check_names(&wanted, &names, err);
+		if (ok)
+			change_to(&wanted);
+		else
+			take_back(&wanted);
+	}
+	for (size_t i = 0; i < names.count; i++)
+		free(names.items[i]);
 	return ok;
 }

@@ -63,7 +63,7 @@ viewtable_new(const View *view, const ChildContext *ctx)
 
 	table->view = view;
 	buf_init(&table->text, TEXT_MAX);
-	if (view != NULL && !view_run(view, ctx, add_row, table, &err) &&
+	if (!view_run(view, ctx, add_row, table, &err) &&
 		log_limit(&failed_limit, &suppressed))
 		log_err(LOG_WARNING, &err);
 	return table;
