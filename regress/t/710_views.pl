@@ -57,7 +57,11 @@ my $wb = WalBouncer->new(
 	rules    => [
 		{ name => 'part', user => 'part', exclude_databases => ['secret'], send_delay => '5ms' },
 		{ name => 'all', source => [ '127.0.0.1/32', '::1/128' ] } ],
-	settings => { spool_size => '200MB', max_slot_wal_keep_size => '100MB' });
+	settings => {
+		spool_size             => '200MB',
+		max_slot_wal_keep_size => '100MB',
+		monitor_port           => PostgreSQL::Test::Cluster::get_free_port()
+	});
 $wb->configure(settings => { unix_socket_directories => $wb->socket_dir });
 $wb->start_streaming;
 
@@ -146,22 +150,24 @@ my $rx = $wb->receive('rx', rule => 'all', application_name => 'receiver');
 wait_for_replay($primary, $part);
 
 # Nothing moves: what all say of a moment is the same.
+my @said;
 ok(poll_until(sub {
 			my $row = standby_row('part');
-			my ($end) = split /\|/, sql('SELECT pg_current_wal_flush_lsn()');
-			my $receiver = $part->safe_psql('postgres',
+			my ($upstream) = $wb->show('upstream');
+			my ($flushed, $replayed) = split /\|/, $part->safe_psql('postgres',
 				'SELECT flushed_lsn, pg_last_wal_replay_lsn() FROM pg_stat_wal_receiver');
-			my ($sent) = sql("SELECT sent_lsn FROM pg_stat_replication WHERE application_name = 'walbouncer'");
-			my $upstream = row_of('upstream', 'state', 'streaming') // {};
 
-			return "$row->{flush_lsn}|$row->{replay_lsn}" eq $receiver
-			  && $row->{sent_lsn} eq $sent
-			  && $row->{sent_lsn} eq $end
-			  && $row->{replay_lag_bytes} == 0
-			  && $upstream->{received_lsn} eq $end
-			  && $upstream->{upstream_lsn} eq $end;
+			@said = (
+				[ $row->{flush_lsn},  $flushed ],
+				[ $row->{replay_lsn}, $replayed ],
+				[ $row->{sent_lsn}, sql('SELECT sent_lsn FROM pg_stat_replication') ],
+				[ $row->{replay_lag_bytes},  0 ],
+				[ $upstream->{received_lsn}, sql('SELECT pg_current_wal_flush_lsn()') ],
+				[ $upstream->{upstream_lsn}, $upstream->{received_lsn} ]);
+			return !grep { ($_->[0] // '') ne $_->[1] } @said;
 		}),
-	'positions are those of pg_stat_wal_receiver and pg_stat_replication');
+	'positions are those of pg_stat_wal_receiver and pg_stat_replication')
+  or diag(explain(\@said));
 
 my $row = standby_row('part');
 is($row->{state}, 'streaming', 'state');
@@ -259,6 +265,20 @@ ok(poll_until(sub {
 		}),
 	'the spool is what is in its directory');
 
+# -- what the WAL is made of --------------------------------------------------
+
+my %sums;
+ok(poll_until(sub {
+			%sums = ();
+			$sums{ $_->{scope} } += $_->{bytes} foreach $wb->show('stats');
+			# the names of databases come a little later
+			return ($sums{total} // 0) > 500_000
+			  && grep { ($_->{name} // '') eq 'postgres' } $wb->show('stats');
+		}),
+	'the monitor has counted the rows');
+is($sums{database}, $sums{total}, 'databases sum up to the total');
+is($sums{rmgr}, $sums{total}, 'and so do resource managers');
+
 # -- settings ----------------------------------------------------------------
 
 sub check_lines
@@ -347,11 +367,15 @@ ok(poll_until(sub {
 			  && $found->{message} =~ /^not connected to the upstream: could not connect/;
 		}, 90),
 	'an upstream that stays away is a critical alarm');
-isnt(row_of('upstream', 'connects', 1)->{state}, 'streaming', 'it is not connected');
+($upstream) = $wb->show('upstream');
+isnt($upstream->{state}, 'streaming', 'it is not connected');
+is($upstream->{connected_since}, undef, 'since never');
+like($upstream->{last_error}, qr/^could not connect/, 'and why');
 is(scalar(grep { $_->{state} ne 'streaming' } $wb->show('standbys')), 0, 'the standbys stay');
 $primary->start;
 ok(poll_until(sub { alarms() eq '' }), 'it is back');
-is(row_of('upstream', 'state', 'streaming')->{connects}, 2, 'connected once more');
+($upstream) = $wb->show('upstream');
+is($upstream->{state}, 'streaming', 'connected once more');
 
 $part->stop;
 $wb->stop;
