@@ -177,6 +177,8 @@ sub screenshot
 	my ($self, $name) = @_;
 	my $test = basename($0, '.pl');
 	my $file = "$PostgreSQL::Test::Utils::log_path/${test}_$name.png";
+	# what stands still while the page is scrolled would be in its midst
+	$self->script('scrollTo({ top: 0, behavior: "instant" })');
 	my $size = $self->cdp('Page.getLayoutMetrics')->{cssContentSize};
 	my $shot = $self->cdp('Page.captureScreenshot', format => 'png', captureBeyondViewport => JSON::PP::true,
 		clip => { x => 0, y => 0, width => $size->{width}, height => $size->{height}, scale => 1 });
