@@ -16,7 +16,6 @@
 #include "conf/option.h"
 #include "exitcode.h"
 #include "process/title.h"
-#include "state/journal.h"
 #include "state/rulescope.h"
 #include "supervisor/privileges.h"
 #include "supervisor/reload.h"
@@ -281,23 +280,6 @@ serve(Settings *settings)
 	return supervisor_run(settings);
 }
 
-/*
- * By the configuration, or by the journal of one that is no longer there.  The name
- * is a file's, so it must not lead elsewhere.
- */
-static bool
-is_rule_known(const Config *config, const char *name)
-{
-	for (size_t i = 0; i < config->rule_count; i++)
-	{
-		if (strcmp(config->rules[i].name, name) == 0)
-			return true;
-	}
-	return name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL &&
-		   config->state_directory[0] != '\0' &&
-		   journal_exists(config->state_directory, name);
-}
-
 /* As the user that the daemon runs as: what it cannot do, we cannot do to it. */
 static bool
 rescope(const Config *config, const char *name, ErrInfo *err)
@@ -306,7 +288,7 @@ rescope(const Config *config, const char *name, ErrInfo *err)
 
 	if (!privileges_drop(config->user, err))
 		return false;
-	if (!is_rule_known(config, name))
+	if (!rulescope_is_known(config, name))
 		return errinfo_set(
 			err, SQLSTATE_UNDEFINED_OBJECT, "there is no rule \"%s\"", name);
 	if (!rulescope_forget(config->state_directory, name, &decisions, err))

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "console/actions.h"
 #include "console/driver.h"
 #include "console/show.h"
 #include "console/verb.h"
 #include "pq/message.h"
+#include "util/log.h"
 
 typedef struct Verb
 {
@@ -30,6 +32,54 @@ static const Verb verbs[CONSOLE_VERB_COUNT] = {
 			.help = "Show a setting.",
 			.role = CONSOLE_ROLE_STATS,
 			.run = show_run,
+		},
+	[CONSOLE_KILL] =
+		{
+			.syntax = "KILL {pid | 'application_name'}",
+			.help = "End a session, or those of a standby; it may come again.",
+			.role = CONSOLE_ROLE_ADMIN,
+			.run = actions_kill,
+			.columns = actions_session_columns,
+			.column_count = ACTIONS_SESSION_COLUMNS,
+			.counts = true,
+		},
+	[CONSOLE_PAUSE] =
+		{
+			.syntax = "PAUSE ['application_name']",
+			.help = "Send a standby, or all of them, no more WAL until RESUME.",
+			.role = CONSOLE_ROLE_ADMIN,
+			.run = actions_pause,
+			.columns = actions_session_columns,
+			.column_count = ACTIONS_SESSION_COLUMNS,
+			.counts = true,
+		},
+	[CONSOLE_RESUME] =
+		{
+			.syntax = "RESUME ['application_name']",
+			.help = "Send WAL again to a standby, or all of them.",
+			.role = CONSOLE_ROLE_ADMIN,
+			.run = actions_resume,
+			.columns = actions_session_columns,
+			.column_count = ACTIONS_SESSION_COLUMNS,
+			.counts = true,
+		},
+	[CONSOLE_RESCOPE] =
+		{
+			.syntax = "RESCOPE 'rule'",
+			.help = "Forget what a rule's filter has decided, since its "
+					"standbys are being rebuilt.",
+			.role = CONSOLE_ROLE_ADMIN,
+			.run = actions_rescope,
+			.columns = actions_rescope_columns,
+			.column_count = ACTIONS_RESCOPE_COLUMNS,
+			.counts = true,
+		},
+	[CONSOLE_SHUTDOWN] =
+		{
+			.syntax = "SHUTDOWN [SMART | FAST | IMMEDIATE]",
+			.help = "Stop walbouncer; FAST is the default.",
+			.role = CONSOLE_ROLE_ADMIN,
+			.run = actions_shutdown,
 		},
 	[CONSOLE_SELECT] =
 		{
@@ -187,8 +237,14 @@ verb_run(Console *c, const ConsoleCommand *command, Answer *a, ErrInfo *err)
 	const Verb *verb = &verbs[command->verb];
 
 	a->tag = consolecmd_name(command->verb);
-	return verb->run == NULL ||
-		   (verb->run(c, command, a, err) && answer_check(a, err));
+	if (verb->run == NULL)
+		return true;
+	if (!verb->run(c, command, a, err) || !answer_check(a, err))
+		return false;
+	if (verb->role == CONSOLE_ROLE_ADMIN)
+		log_msg(LOG_LOG, "console command by user \"%s\": %s", c->session->user,
+			c->session->status.command);
+	return true;
 }
 
 void

@@ -365,6 +365,20 @@ rulescope_compile(const RuleScopeParams *params, WalScope **scope, ErrInfo *err)
 	return true;
 }
 
+/* The name is a file's, so it must not lead elsewhere. */
+bool
+rulescope_is_known(const Config *config, const char *rule)
+{
+	for (size_t i = 0; i < config->rule_count; i++)
+	{
+		if (strcmp(config->rules[i].name, rule) == 0)
+			return true;
+	}
+	return rule[0] != '\0' && rule[0] != '.' && strchr(rule, '/') == NULL &&
+		   config->state_directory[0] != '\0' &&
+		   journal_exists(config->state_directory, rule);
+}
+
 bool
 rulescope_forget(const char *state_directory, const char *rule,
 	size_t *decisions, ErrInfo *err)

@@ -17,7 +17,7 @@
 
 #include "base.h"
 
-#include "conf/rule.h"
+#include "conf/option.h"
 #include "util/errinfo.h"
 #include "util/log.h"
 #include "util/lsn.h"
@@ -103,6 +103,12 @@ MUST_CHECK bool rulescope_compile(
 
 /* Whether it may have to be compiled at all: the rule has a filter or a journal. */
 bool rulescope_needed(const Rule *rule, const char *state_directory);
+
+/*
+ * Whether there is a rule of that name, by the configuration, or by the journal of
+ * one that is no longer there.
+ */
+bool rulescope_is_known(const Config *config, const char *rule);
 
 /*
  * Forget what has been decided for a rule whose standbys were rebuilt, and where
