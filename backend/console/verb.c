@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "console/actions.h"
+#include "console/changes.h"
 #include "console/driver.h"
 #include "console/show.h"
 #include "console/verb.h"
@@ -32,6 +33,15 @@ static const Verb verbs[CONSOLE_VERB_COUNT] = {
 			.help = "Show a setting.",
 			.role = CONSOLE_ROLE_STATS,
 			.run = show_run,
+		},
+	[CONSOLE_RELOAD] =
+		{
+			.syntax = "RELOAD",
+			.help = "Read the configuration again, and say what has changed.",
+			.role = CONSOLE_ROLE_ADMIN,
+			.run = changes_reload,
+			.columns = changes_columns,
+			.column_count = CHANGES_COLUMNS,
 		},
 	[CONSOLE_KILL] =
 		{

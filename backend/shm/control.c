@@ -20,6 +20,7 @@ typedef struct ControlArea
 	int64_t start_time;
 	_Atomic int64_t upstream_heard;
 	_Atomic uint64_t version; /* odd while the supervisor writes */
+	_Atomic uint64_t reloads_begun;
 	ReloadOutcome outcome;
 	size_t halt_count;
 	Halt halts[CONTROL_HALTS_MAX];
@@ -91,6 +92,12 @@ read_consistent(void (*copy)(const ControlArea *area, void *into), void *into)
 		atomic_thread_fence(memory_order_acquire);
 	} while (version % 2 != 0 || atomic_load_explicit(&area->version,
 									 memory_order_relaxed) != version);
+}
+
+void
+control_reload_begin(void)
+{
+	atomic_fetch_add(&control.area->reloads_begun, 1);
 }
 
 void
@@ -205,6 +212,12 @@ uint64_t
 control_reload_count(void)
 {
 	return control_reload_outcome().count;
+}
+
+uint64_t
+control_reloads_begun(void)
+{
+	return atomic_load(&control.area->reloads_begun);
 }
 
 typedef struct HaltCopy

@@ -624,6 +624,7 @@ reload(void)
 	if (super.run.phase != RUN_SERVING)
 		return;
 	notify_reloading();
+	control_reload_begin();
 	good = reload_again(&super.settings, &err);
 	control_reload_done(good, &err);
 	super.reload_failed = !good;

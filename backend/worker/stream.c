@@ -148,6 +148,23 @@ refresh_rule(Stream *st, ErrInfo *err)
 	return true;
 }
 
+/* The same, and tell whoever waits that the scope is what the rule says. */
+static bool
+follow_rule(Stream *st, ErrInfo *err)
+{
+	Session *s = st->s;
+
+	if (!refresh_rule(st, err))
+		return false;
+	if (!st->scope_pending &&
+		s->status.scope_generation != s->ctx->config_generation)
+	{
+		s->status.scope_generation = s->ctx->config_generation;
+		board_publish(&s->status);
+	}
+	return true;
+}
+
 /* len bytes more are on their way. */
 static void
 tell_sent(Stream *st, size_t len)
@@ -420,7 +437,7 @@ check_requests(Stream *st, ErrInfo *err)
 			"canceling statement due to user request");
 		return STREAM_FAILED;
 	}
-	if (!refresh_rule(st, err))
+	if (!follow_rule(st, err))
 		return STREAM_FAILED;
 	check_timeout(st);
 	return STREAM_GOES_ON;

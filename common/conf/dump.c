@@ -179,6 +179,36 @@ put_rule(Buf *out, const Rule *rule, bool last)
 	put(out, last ? "\t}\n" : "\t},\n");
 }
 
+/* Line ends and tabs are between its parts only: within strings they are escaped. */
+char *
+config_dump_rule(const Rule *rule)
+{
+	size_t n = 0;
+	char *text;
+	Buf out;
+
+	buf_init(&out, DUMP_MAX);
+	put_rule(&out, rule, true);
+	buf_put_u8(&out, '\0');
+	if (out.failed)
+	{
+		buf_clear(&out);
+		return mem_strdup("");
+	}
+	text = (char *) out.data;
+	for (const char *c = text + strspn(text, "\n\t"); *c != '\0'; c++)
+	{
+		if (*c != '\n' && *c != '\t')
+			text[n++] = *c;
+		else if (n > 0 && text[n - 1] != ' ')
+			text[n++] = ' ';
+	}
+	while (n > 0 && text[n - 1] == ' ')
+		n--;
+	text[n] = '\0';
+	return text;
+}
+
 /* The options of the table, those of the upstream group in their group. */
 char *
 config_dump(const Config *config)

@@ -184,6 +184,8 @@ void config_keep_running(const Config *running, Config *loaded);
 
 /* The whole configuration as text that loads again to the same. */
 char *config_dump(const Config *config);
+/* One rule of it, in one line; malloc'd. */
+char *config_dump_rule(const Rule *rule);
 /*
  * One line an option, tab-separated: name, unit (or type, if it has none),
  * default, range, "reload" or "restart", help.

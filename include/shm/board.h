@@ -98,6 +98,8 @@ typedef struct BoardStatus
 
 	/* a worker with a standby */
 	bool filtered;   /* something is withheld */
+	/* the configuration that its scope has followed */
+	uint64_t scope_generation;
 	bool scope_kept; /* its scope is older, and narrower, than its rule */
 	bool halted;     /* the stream cannot go on from sent; reason says why */
 	uint64_t blanked_bytes; /* sums of xl_tot_len */

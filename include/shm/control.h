@@ -40,6 +40,7 @@ typedef struct Halt
 
 /* Before the first fork. */
 void control_create(void);
+void control_reload_begin(void);
 void control_reload_done(bool good, const ErrInfo *err);
 /*
  * The process of a worker has ended: if its stream was halted that is noted, in the
@@ -59,7 +60,9 @@ void control_enter(void);
 pid_t control_supervisor_pid(void);
 /* When the supervisor began, a pg_timestamp. */
 int64_t control_start_time(void);
+/* Attempts that have come to their end, and those that have begun. */
 uint64_t control_reload_count(void);
+uint64_t control_reloads_begun(void);
 ReloadOutcome control_reload_outcome(void);
 /*
  * When a reader that has ended last heard from the upstream, a pg_timestamp; 0: none
