@@ -147,6 +147,7 @@ admit_operator(Session *s)
 	free(daemon_name);
 	if (s->role == CONSOLE_ROLE_NONE)
 		session_fatal(s, &err);
+	session_set_state(s, CELL_CONSOLE);
 }
 
 static const char *

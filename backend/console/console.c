@@ -151,11 +151,16 @@ note_command(Console *c, const ConsoleCommand *command)
 {
 	BoardStatus *status = &c->session->status;
 	bool secret = command->verb == CONSOLE_REPOINT;
+	char argument[100];
 
-	snprintf(status->command, sizeof(status->command), "%s%s%.100s",
-		consolecmd_name(command->verb),
-		command->argument[0] != '\0' && !secret ? " " : "",
-		secret ? "" : command->argument);
+	if (command->number != 0)
+		snprintf(argument, sizeof(argument), "%u", command->number);
+	else
+		snprintf(argument, sizeof(argument), "%.99s",
+			secret ? "" : command->argument);
+	snprintf(status->command, sizeof(status->command), "%s%s%s",
+		consolecmd_name(command->verb), argument[0] != '\0' ? " " : "",
+		argument);
 	board_publish(status);
 }
 

@@ -464,10 +464,11 @@ sub new
 	rmtree($dir);
 	mkdir $dir or die "could not create \"$dir\": $!";
 	mkdir "$dir/state", 0700;
+	my $socket_dir = PostgreSQL::Test::Utils::tempdir_short();
 	my $self = bless {
 		name        => $name,
 		dir         => $dir,
-		socket_dir  => PostgreSQL::Test::Utils::tempdir_short(),
+		socket_dir  => $socket_dir,
 		config_file => "$dir/walbouncer.conf",
 		logfile     => _log_path($name),
 		port        => PostgreSQL::Test::Cluster::get_free_port(),
@@ -477,6 +478,7 @@ sub new
 		settings    => {
 			listen_addresses            => '127.0.0.1',
 			state_directory             => "$dir/state",
+			control_socket_directory    => $socket_dir,
 			wal_retrieve_retry_interval => '500ms',
 			log_min_messages            => 'info',
 			%{ $params{settings} // {} }
@@ -782,8 +784,7 @@ sub connstr
 	return $text;
 }
 
-# A table of the console, a hash for each row; NULL is undef.  The console is asked
-# over a socket in socket_dir, which unix_socket_directories has to name.
+# A table of the console, a hash for each row; NULL is undef.
 sub show
 {
 	my ($self, $view) = @_;
@@ -802,6 +803,45 @@ sub show
 		@row{@columns} = @values;
 		\%row;
 	} @lines;
+}
+
+# psql at the console, over its socket: { status, out, err }, rows as lines with |
+# between columns.  user is the one that it asks for, options are more of psql's.
+sub console
+{
+	my ($self, $sql, %params) = @_;
+	my ($out, $err);
+	my @sql = map { ('-c', $_) } ref $sql ? @$sql : ($sql);
+
+	IPC::Run::run([ $params{psql} // 'psql', '-XAtq', '-h', $self->{socket_dir}, '-p', $self->{port}, '-U',
+			$params{user} // scalar getpwuid($<), @{ $params{options} // [] }, @sql, 'walbouncer' ],
+		'<', '/dev/null', '>', \$out, '2>', \$err,
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	my $status = $?;
+	chomp $out;
+	return { status => $status & 127 ? "signal $status" : $status >> 8, out => $out, err => $err };
+}
+
+# What it says, as a list of rows; an error is the end of the test.
+sub console_rows
+{
+	my ($self, $sql, %params) = @_;
+	my $result = $self->console($sql, %params);
+
+	die "console: $sql: $result->{err}" if $result->{status} != 0;
+	return map { [ split /\|/, $_, -1 ] } split /\n/, $result->{out};
+}
+
+# A raw connection to the console, behind its ReadyForQuery.
+sub console_wire
+{
+	my ($self, %params) = @_;
+	my $wire = PgWire->new(path => "$self->{socket_dir}/.s.PGSQL.$self->{port}", timeout => 30);
+	my @greeting = $wire->startup(database => 'walbouncer', replication => 'false',
+		user => scalar getpwuid($<), %params);
+
+	$wire->{greeting} = \@greeting;
+	return $wire;
 }
 
 # A raw connection, see PgWire.pm.
