@@ -126,29 +126,19 @@ is_candidate(const Standby *standby)
 		   standby->view.status.flush != InvalidLsn;
 }
 
-static int
-priority_of(const AckPolicy *policy, const Standby *standby)
-{
-	const BoardStatus *status = &standby->view.status;
-
-	return ackpolicy_priority(policy, status->rule, status->application_name);
-}
-
 /* How many candidates come before it. */
 static int
-count_before(
-	const StandbyList *list, const AckPolicy *policy, const Standby *standby)
+count_before(const StandbyList *list, const Standby *standby)
 {
-	int priority = priority_of(policy, standby);
 	int before = 0;
 
 	for (size_t i = 0; i < list->count; i++)
 	{
 		const Standby *other = &list->items[i];
-		int others = priority_of(policy, other);
 
-		if (is_candidate(other) && others > 0 &&
-			(others < priority || (others == priority && other < standby)))
+		if (is_candidate(other) && other->priority > 0 &&
+			(other->priority < standby->priority ||
+				(other->priority == standby->priority && other < standby)))
 			before++;
 	}
 	return before;
@@ -161,20 +151,32 @@ sync_state(
 {
 	if (!standby->connected)
 		return NULL;
-	if (policy->kind == ACK_RECEIVED || priority_of(policy, standby) == 0)
+	if (policy->kind == ACK_RECEIVED || standby->priority == 0)
 		return "async";
 	if (!is_candidate(standby))
 		return "potential";
 	if (policy->kind == ACK_ANY)
 		return "quorum";
-	return count_before(list, policy, standby) < policy->count ? "sync"
-															   : "potential";
+	return count_before(list, standby) < policy->count ? "sync" : "potential";
+}
+
+static void
+find_sync_states(StandbyList *list, const AckPolicy *policy)
+{
+	for (size_t i = 0; i < list->count; i++)
+	{
+		const BoardStatus *status = &list->items[i].view.status;
+
+		list->items[i].priority =
+			ackpolicy_priority(policy, status->rule, status->application_name);
+	}
+	for (size_t i = 0; i < list->count; i++)
+		list->items[i].sync_state = sync_state(list, policy, &list->items[i]);
 }
 
 void
 standbylist_take(StandbyList *list, const ChildContext *ctx)
 {
-	const AckPolicy *policy = &ctx->config->acknowledge;
 	size_t room = (size_t) board_cell_count() + CONTROL_HALTS_MAX;
 
 	*list = (StandbyList){
@@ -184,8 +186,7 @@ standbylist_take(StandbyList *list, const ChildContext *ctx)
 	};
 	collect_connected(list);
 	judge_all(list);
-	for (size_t i = 0; i < list->count; i++)
-		list->items[i].sync_state = sync_state(list, policy, &list->items[i]);
+	find_sync_states(list, &ctx->config->acknowledge);
 }
 
 void

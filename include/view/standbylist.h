@@ -18,6 +18,7 @@ typedef struct Standby
 	/* If it is not connected: what the halt says of it, and pid 0. */
 	BoardView view;
 	StandbyVerdict verdict;
+	int priority; /* of its name in upstream.acknowledge; 0: it is not there */
 	/* As in pg_stat_replication, by upstream.acknowledge; NULL: not connected. */
 	const char *sync_state;
 } Standby;
