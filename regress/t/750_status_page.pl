@@ -5,6 +5,7 @@
 
 use strict;
 use warnings;
+use HTTP::Tiny;
 use Test::More;
 use PostgreSQL::Test::Utils;
 use WalBouncer;
@@ -111,6 +112,10 @@ sub is_dark
 }
 
 # -- what it shows -----------------------------------------------------------
+
+my $policy = HTTP::Tiny->new->get($page)->{headers}{'content-security-policy'} // '';
+like($policy, qr/default-src 'none'/, 'the page comes with a policy that allows nothing');
+unlike($policy, qr/unsafe/, 'but by its hash');
 
 $browser->open($page);
 rows_are(\@names, 'all that are connected are shown');
