@@ -66,6 +66,9 @@ typedef enum SourceId
 	SLOT,
 	ALARM,
 	PROCESS,
+	WAL_DATABASE,
+	WAL_RMGR,
+	WAL_SKIPPED,
 	SOURCE_COUNT
 } SourceId;
 
@@ -81,6 +84,7 @@ typedef struct Source
 	SourceLabel labels[SOURCE_LABELS_MAX + 1]; /* a NULL name ends */
 	/* rows in which this column is NULL are left out; NULL: none */
 	const char *required;
+	const char *only; /* and those in which it is not this; NULL: none */
 	/* the label that is added where the others are the same */
 	SourceLabel tie;
 } Source;
@@ -112,6 +116,16 @@ static const Source sources[SOURCE_COUNT] = {
 		.labels = {{"slot_name", "slot_name"}, {"slot_type", "slot_type"}}},
 	[ALARM] = {.view = "alarms"},
 	[PROCESS] = {.view = "activity"},
+	[WAL_DATABASE] = {.view = "stats",
+		.labels = {{"database", "name"}},
+		.required = "scope",
+		.only = "database",
+		.tie = {"oid", "oid"}},
+	[WAL_RMGR] = {.view = "stats",
+		.labels = {{"rmgr", "name"}},
+		.required = "scope",
+		.only = "rmgr"},
+	[WAL_SKIPPED] = {.view = "stats", .required = "scope", .only = "skipped"},
 };
 
 /* ---- the table of metrics ---- */
@@ -275,6 +289,18 @@ static const Metric metrics[] = {
 		.label = "status"},
 	{"walbouncer_slot_wal_status", GAUGE, SLOT, IS, "wal_status", "lost",
 		.label = "status"},
+
+	{"walbouncer_wal_bytes_total", COUNTER, WAL_DATABASE, VALUE, "bytes",
+		.help = "WAL of a database, in bytes of records."},
+	{"walbouncer_wal_rmgr_bytes_total", COUNTER, WAL_RMGR, VALUE, "bytes",
+		.help = "WAL of a resource manager, in bytes of records."},
+	{"walbouncer_wal_records_total", COUNTER, WAL_RMGR, VALUE, "records",
+		.help = "WAL records of a resource manager."},
+	{"walbouncer_wal_fpi_bytes_total", COUNTER, WAL_RMGR, VALUE, "fpi_bytes",
+		.help = "Full-page images in the WAL of a resource manager."},
+	{"walbouncer_wal_accounting_skipped_bytes_total", COUNTER, WAL_SKIPPED,
+		VALUE, "bytes",
+		.help = "WAL that came too fast to be counted, or was damaged."},
 };
 
 /* ---- one answer ---- */
@@ -333,6 +359,18 @@ break_ties(Rows *rows, const Source *source)
 	free(ties);
 }
 
+static bool
+is_wanted(const Source *source, const ViewTable *table, size_t row)
+{
+	const char *value;
+
+	if (source->required == NULL)
+		return true;
+	value = viewtable_value_of(table, row, source->required);
+	return value != NULL &&
+		   (source->only == NULL || strcmp(value, source->only) == 0);
+}
+
 static void
 rows_take(Rows *rows, const Source *source, const ChildContext *ctx)
 {
@@ -345,8 +383,7 @@ rows_take(Rows *rows, const Source *source, const ChildContext *ctx)
 	rows->labels = mem_alloc0((count + 1) * sizeof(*rows->labels));
 	for (size_t row = 0; row < count; row++)
 	{
-		if (source->required == NULL ||
-			viewtable_value_of(rows->table, row, source->required) != NULL)
+		if (is_wanted(source, rows->table, row))
 			rows->labels[row] = mem_strdup(
 				add_labels(&labels, source, rows->table, row, false));
 	}

@@ -74,6 +74,20 @@ put_rmgrs(ViewRow *row, const WalStat *stat)
 	}
 }
 
+/* What could not be counted has bytes, and that is all that is known of it. */
+static void
+put_skipped(ViewRow *row, uint64_t bytes)
+{
+	view_put_text(row, "skipped");
+	view_put_null(row);
+	view_put_null(row);
+	view_put_null(row);
+	view_put_uint(row, bytes);
+	view_put_null(row);
+	view_put_null(row);
+	view_end_row(row);
+}
+
 /* While no monitor counts there are no rows. */
 static bool
 run(const ChildContext *ctx UNUSED, ViewRow *row, ErrInfo *err UNUSED)
@@ -85,6 +99,7 @@ run(const ChildContext *ctx UNUSED, ViewRow *row, ErrInfo *err UNUSED)
 		put_named(row, "total", NULL, &stat->total);
 		put_databases(row, stat);
 		put_rmgrs(row, stat);
+		put_skipped(row, stat->skipped_bytes);
 	}
 	free(stat);
 	return true;
