@@ -250,7 +250,7 @@ move(Position *position)
 	log_msg(LOG_LOG, "upstream.conninfo or upstream.slot has changed, moving");
 	*position = find_position();
 	signals_exit_at_once(true);
-	if (!upstream_connect(reader.ctx->config, position, &next, &err))
+	if (!meet_upstream(reader.ctx->config, position, &next, &err))
 	{
 		signals_exit_at_once(false);
 		warn(&err);
@@ -331,8 +331,7 @@ serve_one_connection(void)
 	board_set_state(CELL_STARTUP);
 	title_set("reader connecting");
 	signals_exit_at_once(true);
-	connected =
-		upstream_connect(reader.ctx->config, &position, &reader.up, &err);
+	connected = meet_upstream(reader.ctx->config, &position, &reader.up, &err);
 	signals_exit_at_once(false);
 	if (!connected)
 	{

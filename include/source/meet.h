@@ -1,0 +1,45 @@
+/*
+ * meet.h
+ *		Get to a server, and find out whether it can be the upstream: for the
+ *		reader, and for an operator who wants to move there.
+ */
+#ifndef SOURCE_MEET_H
+#define SOURCE_MEET_H
+
+#include "base.h"
+
+#include <libpq-fe.h>
+
+#include "conf/option.h"
+#include "shm/facts.h"
+#include "util/errinfo.h"
+#include "wal/history.h"
+
+/* What the reader is called on the upstream, unless the conninfo has a name. */
+#define MEET_APPLICATION_NAME "walbouncer"
+
+/* Where the WAL that is here ends; tli 0: there is none. */
+typedef struct Position
+{
+	TimeLineId tli;
+	Lsn lsn;
+} Position;
+
+/* A server that we are connected to. */
+typedef struct Upstream
+{
+	PGconn *conn; /* NULL: none */
+	Facts facts;
+	History line; /* of facts */
+	Lsn end;      /* how far its WAL went when it was asked */
+} Upstream;
+
+/*
+ * Connect, and find out what it is.  False, with err, if no server of the conninfo
+ * can be reached, or none is what the standbys hang on: the same database system,
+ * with the timeline of position in its history.
+ */
+MUST_CHECK bool meet_upstream(
+	const Config *config, const Position *position, Upstream *up, ErrInfo *err);
+
+#endif /* SOURCE_MEET_H */
