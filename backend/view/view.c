@@ -1,6 +1,6 @@
 /*
  * view.c
- *		The list of views, and how rows are put together.  See view.h.
+ *		How the rows of a view are put together.  See view.h.
  */
 #include "base.h"
 
@@ -8,46 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "util/monotime.h"
 #include "view/view.h"
-#include "view/views.h"
 
-/* A row of names, LSNs and messages, with much to spare. */
-#define ROW_MAX (256 * 1024)
-
-static const View *const views[] = {
-	&view_alarms,
-	&view_standbys,
-	&view_upstream,
-	&view_activity,
-	&view_ring,
-	&view_spool,
-	&view_slots,
-	&view_rules,
-	&view_databases,
-	&view_stats,
-	&view_config,
-	&view_version,
-};
-
-const View *
-view_at(size_t i)
-{
-	return i < lengthof(views) ? views[i] : NULL;
-}
-
-const View *
-view_find(const char *name)
-{
-	for (size_t i = 0; i < lengthof(views); i++)
-	{
-		if (strcasecmp(views[i]->name, name) == 0)
-			return views[i];
-	}
-	return NULL;
-}
+/* A row may have the longest text that a configuration can have, with escapes. */
+#define ROW_MAX (4 * CONFIG_TEXT_MAX)
 
 static void
 begin_row(ViewRow *row)

@@ -1,6 +1,6 @@
 /*
  * views.h
- *		The views that there are, for the list in view.c.
+ *		The views that there are, for the list in viewlist.c.
  */
 #ifndef VIEW_VIEWS_H
 #define VIEW_VIEWS_H
