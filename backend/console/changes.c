@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/conninfo.h"
 #include "console/changes.h"
 #include "console/reread.h"
 #include "shm/board.h"
@@ -45,20 +44,6 @@ put(Answer *a, const char *item, const char *name, const char *old,
 
 /* ---- settings ---- */
 
-/* malloc'd, and fit to be shown. */
-static char *
-value_of(const Option *opt, const Config *config)
-{
-	char *text = option_format(opt, config);
-	char *masked;
-
-	if (opt != option_find("upstream.conninfo"))
-		return text;
-	masked = conninfo_mask(text);
-	free(text);
-	return masked;
-}
-
 static void
 put_settings(Answer *a, const Config *before, const Config *after)
 {
@@ -75,8 +60,8 @@ put_settings(Answer *a, const Config *before, const Config *after)
 		free(new);
 		if (!differ)
 			continue;
-		old = value_of(opt, before);
-		new = value_of(opt, after);
+		old = option_show(opt, before);
+		new = option_show(opt, after);
 		put(a, "setting", option_name(opt), old, new,
 			option_needs_restart(opt) ? AFTER_RESTART : IN_FORCE);
 		free(old);

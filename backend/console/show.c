@@ -12,7 +12,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "conf/conninfo.h"
 #include "console/admit.h"
 #include "console/show.h"
 
@@ -75,13 +74,10 @@ show_shape(
 static void
 put_option(Answer *a, const Option *opt, const Config *config)
 {
-	char *text = option_format(opt, config);
-	bool secret = opt == option_find("upstream.conninfo");
-	char *shown = secret ? conninfo_mask(text) : NULL;
-	const char *values[1] = {shown != NULL ? shown : text};
+	char *text = option_show(opt, config);
+	const char *values[1] = {text};
 
 	answer_row(a, values);
-	free(shown);
 	free(text);
 }
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/conninfo.h"
 #include "view/views.h"
 
 /* Names are those of pg_settings. */
@@ -23,19 +22,6 @@ static const ViewColumn columns[] = {
 	{"context", TYPE_TEXT},
 	{"short_desc", TYPE_TEXT},
 };
-
-/* A value as it may be shown; malloc'd. */
-static char *
-shown_value(const Option *opt, char *value)
-{
-	char *masked;
-
-	if (strcmp(option_name(opt), "upstream.conninfo") != 0)
-		return value;
-	masked = conninfo_mask(value);
-	free(value);
-	return masked;
-}
 
 static void
 put_origin(ViewRow *row, const OptionOrigin *origin, const char *file)
@@ -58,9 +44,10 @@ put_option(ViewRow *row, const Option *opt, const char *file,
 	char *before = option_format(opt, running);
 	char *after = option_format(opt, loaded);
 	bool pending = restart && strcmp(before, after) != 0;
-	char *setting = shown_value(opt, restart ? before : after);
+	char *setting = option_show(opt, restart ? running : loaded);
 
-	free(restart ? after : before);
+	free(before);
+	free(after);
 	view_put_text(row, option_name(opt));
 	view_put_text(row, setting);
 	view_put_text(row, option_unit(opt));

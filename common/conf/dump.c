@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conninfo.h"
 #include "conf/table.h"
 #include "util/buf.h"
 #include "util/mem.h"
@@ -279,6 +280,19 @@ config_describe(void)
 	}
 	buf_put_u8(&out, '\0');
 	return (char *) out.data;
+}
+
+char *
+option_show(const Option *opt, const Config *config)
+{
+	char *value = option_format(opt, config);
+	char *masked;
+
+	if (opt != option_find("upstream.conninfo"))
+		return value;
+	masked = conninfo_mask(value);
+	free(value);
+	return masked;
 }
 
 void

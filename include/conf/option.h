@@ -113,6 +113,8 @@ const char *option_help(const Option *opt);
 bool option_needs_restart(const Option *opt);
 /* The value as text that the loader would read again ("64MB", "30s").  malloc'd. */
 char *option_format(const Option *opt, const Config *config);
+/* The same for everybody's eyes: without passwords.  malloc'd. */
+char *option_show(const Option *opt, const Config *config);
 /*
  * Where the value of an option comes from; behind config_keep_running, where the one
  * comes from that waits for a restart.
