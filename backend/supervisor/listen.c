@@ -362,6 +362,33 @@ listen_open(
 	return open_control_socket(config, lock_text, err);
 }
 
+char *
+listen_console_directory(int port)
+{
+	char *name = mem_asprintf("/.s.PGSQL.%d", port);
+	char *found = NULL;
+
+	/* the control socket is the last one */
+	for (size_t i = listening.fd_count; i-- > 0 && found == NULL;)
+	{
+		struct sockaddr_un addr = {0};
+		socklen_t len = sizeof(addr) - 1;
+		char *end;
+
+		if (getsockname(listening.fds[i], (struct sockaddr *) &addr, &len) !=
+				0 ||
+			addr.sun_family != AF_UNIX)
+			continue;
+		end = strrchr(addr.sun_path, '/');
+		if (end == NULL || strcmp(end, name) != 0)
+			continue;
+		*end = '\0';
+		found = realpath(addr.sun_path, NULL);
+	}
+	free(name);
+	return found != NULL ? found : mem_strdup("");
+}
+
 const int *
 listen_sockets(size_t *count)
 {

@@ -83,17 +83,26 @@ format_overrides(const ConfigOverrides *o)
 }
 
 char *
-pidnote_format(const Settings *settings, time_t started, const char *status)
+pidnote_format(const Settings *settings, time_t started)
 {
 	const Config *config = settings->config;
-	char *overrides = format_overrides(settings->overrides);
-	char *text = mem_asprintf("%s\n%lld\n%d\n%s\n%s\n%s\n%s%s%s%s",
+
+	return mem_asprintf("%s\n%lld\n%d\n%s\n%s\n",
 		settings->file != NULL ? settings->file : "", (long long) started,
-		config->port, config->unix_socket_directories, config->listen_addresses,
-		config->state_directory, status != NULL ? status : "",
-		status != NULL ? "\n" : "", status != NULL ? overrides : "",
-		status != NULL ? "\n" : "");
+		config->port, config->unix_socket_directories,
+		config->listen_addresses);
+}
+
+char *
+pidnote_format_all(const Settings *settings, time_t started,
+	const char *console_directory, const char *status)
+{
+	char *head = pidnote_format(settings, started);
+	char *overrides = format_overrides(settings->overrides);
+	char *text = mem_asprintf(
+		"%s%s\n%s\n%s\n", head, console_directory, status, overrides);
 
 	free(overrides);
+	free(head);
 	return text;
 }

@@ -281,10 +281,13 @@ set_up_directory(const Config *config)
 static bool
 write_pidfile(const char *status, ErrInfo *err)
 {
-	char *text = pidnote_format(&super.settings, super.started, status);
+	char *directory = listen_console_directory(super.settings.config->port);
+	char *text =
+		pidnote_format_all(&super.settings, super.started, directory, status);
 	bool ok =
 		super.pidfile.path == NULL || pidfile_write(&super.pidfile, text, err);
 
+	free(directory);
 	free(text);
 	return ok;
 }
@@ -303,7 +306,7 @@ note_status(const char *status)
 static void
 set_up_files(const Config *config)
 {
-	char *lock_text = pidnote_format(&super.settings, super.started, NULL);
+	char *lock_text = pidnote_format(&super.settings, super.started);
 	char *path = NULL;
 	ErrInfo err;
 
@@ -365,9 +368,8 @@ set_up_memory(const Config *config)
 {
 	size_t page = sharedmem_page_size();
 	size_t size = ((size_t) config->ring_size + page - 1) / page * page;
-	int cells =
-		config->max_connections + BOARD_CONSOLES_MAX +
-		Max(config->spare_workers, SPARE_CELLS_MIN);
+	int cells = config->max_connections + BOARD_CONSOLES_MAX +
+				Max(config->spare_workers, SPARE_CELLS_MIN);
 
 	raise_fd_limit(cells);
 	super.ring = ring_new(size);

@@ -22,6 +22,12 @@ MUST_CHECK bool listen_open(
 /* For accept(); borrowed. */
 const int *listen_sockets(size_t *count);
 
+/*
+ * The directory of a Unix socket that libpq finds there with that port, the
+ * control socket if there is one; absolute, or "" for none.  malloc'd.
+ */
+char *listen_console_directory(int port);
+
 /* Take no more clients: the sockets close, Unix sockets and their locks go. */
 void listen_close(void);
 

@@ -28,10 +28,13 @@
 #define PIDNOTE_STOPPING "stopping"
 
 /*
- * malloc'd.  started: time of the start; status NULL: only the lines before it,
- * as the lock files beside Unix-domain sockets have them.
+ * The lines before that of the console, as the lock files beside Unix-domain
+ * sockets have them.  started: time of the start.  malloc'd.
  */
-char *pidnote_format(
-	const Settings *settings, time_t started, const char *status);
+char *pidnote_format(const Settings *settings, time_t started);
+
+/* All of them.  malloc'd. */
+char *pidnote_format_all(const Settings *settings, time_t started,
+	const char *console_directory, const char *status);
 
 #endif /* SUPERVISOR_PIDNOTE_H */
