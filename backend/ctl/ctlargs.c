@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,13 +17,15 @@
 #define TIMEOUT_DEFAULT_S 60
 #define INTERVAL_DEFAULT_MS 2000
 #define INTERVAL_MAX_S 3600.0
+#define OPTION_NAME_MAX 32
 
 /* Options without a letter; in the masks of the verbs they are capital letters. */
 enum
 {
 	OPT_PID_FILE = 'P',
 	OPT_TEMPORARY = 'T',
-	OPT_DEFAULT = 'D'
+	OPT_DEFAULT = 'D',
+	OPT_PORT = 'O' /* -p is a path for some verbs */
 };
 
 typedef struct VerbRow
@@ -35,21 +38,21 @@ typedef struct VerbRow
 	const char *help;
 } VerbRow;
 
-#define CONSOLE_OPTIONS "cPhpUjx"
+#define CONSOLE_OPTIONS "cPhpOUjx"
 
 static const VerbRow verbs[VERB_COUNT] = {
 	[VERB_START] = {"start", "", 0, 0, "clopwWts",
 		"start walbouncer in the background"},
 	[VERB_STOP] = {"stop", "", 0, 0, "cPmwWts", "stop it"},
 	[VERB_RESTART] = {"restart", "", 0, 0, "clopmwWts", "stop and start it"},
-	[VERB_RELOAD] = {"reload", "", 0, 0, "cPhpUs",
+	[VERB_RELOAD] = {"reload", "", 0, 0, "cPhpOUs",
 		"read the configuration again"},
 	[VERB_STATUS] = {"status", "", 0, 0, "cP", "say whether it runs"},
 	[VERB_LOGROTATE] = {"logrotate", "", 0, 0, "cPs", "open the log file anew"},
 	[VERB_KILL] = {"kill", "SIGNALNAME PID", 2, 2, "", "send a signal"},
 	[VERB_SHOW] = {"show", "WHAT", 1, 1, CONSOLE_OPTIONS,
 		"show standbys, upstream, slots, ...; \"help\" lists all"},
-	[VERB_TOP] = {"top", "", 0, 0, "cPhpUin", "show what goes on, live"},
+	[VERB_TOP] = {"top", "", 0, 0, "cPhpOUin", "show what goes on, live"},
 	[VERB_DISCONNECT] = {"disconnect", "NAME|PID", 1, 1, CONSOLE_OPTIONS,
 		"end the connections of a standby"},
 	[VERB_PAUSE] = {"pause", "[NAME]", 0, 1, CONSOLE_OPTIONS,
@@ -73,7 +76,7 @@ static const struct option long_options[] = {
 	{"timeout", required_argument, NULL, 't'},
 	{"silent", no_argument, NULL, 's'},
 	{"host", required_argument, NULL, 'h'},
-	{"port", required_argument, NULL, 'p'},
+	{"port", required_argument, NULL, OPT_PORT},
 	{"username", required_argument, NULL, 'U'},
 	{"json", no_argument, NULL, 'j'},
 	{"expanded", no_argument, NULL, 'x'},
@@ -210,6 +213,7 @@ take_option(CtlArgs *args, int c, ErrInfo *err)
 			args->host = optarg;
 			return true;
 		case 'p':
+		case OPT_PORT:
 			args->port = optarg;
 			return true;
 		case 'U':
@@ -287,15 +291,19 @@ find_verb(const char *name, CtlVerb *verb)
 	return false;
 }
 
-static const char *
-option_name(int c)
+/* "--mode"; "-p" of one that has no long form. */
+static void
+format_option(int c, char text[OPTION_NAME_MAX])
 {
 	for (const struct option *o = long_options; o->name != NULL; o++)
 	{
 		if (o->val == c)
-			return o->name;
+		{
+			snprintf(text, OPTION_NAME_MAX, "--%s", o->name);
+			return;
+		}
 	}
-	return "?";
+	snprintf(text, OPTION_NAME_MAX, "-%c", c);
 }
 
 /* Each option that was given is one that the verb takes. */
@@ -304,10 +312,14 @@ check_options(const VerbRow *row, const uint32_t given[2], ErrInfo *err)
 {
 	for (int c = 64; c < 128; c++)
 	{
-		if ((given[c / 32 - 2] & UINT32_C(1) << c % 32) != 0 &&
-			strchr(row->options, c) == NULL)
-			return errinfo_set(err, SQLSTATE_SYNTAX_ERROR,
-				"option \"--%s\" is not for \"%s\"", option_name(c), row->name);
+		char name[OPTION_NAME_MAX];
+
+		if ((given[c / 32 - 2] & UINT32_C(1) << c % 32) == 0 ||
+			strchr(row->options, c) != NULL)
+			continue;
+		format_option(c, name);
+		return errinfo_set(err, SQLSTATE_SYNTAX_ERROR,
+			"option \"%s\" is not for \"%s\"", name, row->name);
 	}
 	return true;
 }

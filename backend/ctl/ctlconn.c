@@ -87,14 +87,43 @@ choose_address(const CtlArgs *args, Address *address, ErrInfo *err)
 	return true;
 }
 
-/* libpq's text, which ends with a newline and may have several lines. */
+/* The text behind "LABEL:  ", or NULL. */
+static const char *
+behind_label(const char *line, const char *label)
+{
+	size_t len = strlen(label);
+
+	if (strncmp(line, label, len) != 0)
+		return NULL;
+	return line + len + strspn(line + len, " ");
+}
+
+/*
+ * libpq's text has several lines, among them those of the server's error (libpq
+ * gives no result of a connection that failed).  Of others, the last is kept.
+ */
 static bool
 connection_error(PGconn *conn, ErrInfo *err)
 {
-	const char *text = PQerrorMessage(conn);
+	char *text = mem_strdup(PQerrorMessage(conn));
+	char *rest = NULL;
+	char *line = strtok_r(text, "\n", &rest);
 
-	return errinfo_set(
-		err, SQLSTATE_CANNOT_CONNECT, "%.*s", (int) strcspn(text, "\n"), text);
+	errinfo_set(err, SQLSTATE_CANNOT_CONNECT, "%s",
+		line != NULL ? line : "connection lost");
+	while (line != NULL && (line = strtok_r(NULL, "\n", &rest)) != NULL)
+	{
+		const char *hint = behind_label(line, "HINT:");
+		const char *detail = behind_label(line, "DETAIL:");
+
+		line += strspn(line, " \t");
+		if (hint != NULL)
+			errinfo_hint(err, "%s", hint);
+		else
+			errinfo_detail(err, "%s", detail != NULL ? detail : line);
+	}
+	free(text);
+	return false;
 }
 
 static void

@@ -118,7 +118,7 @@ p_is_a_path_or_a_port(void **state UNUSED)
 	assert_string_equal(start.program, "/bin/walbouncer");
 	assert_string_equal(start.options, "-v -v");
 	assert_null(start.port);
-	show = parsed("show standbys -h /run -p 5433 -U joe --json -x");
+	show = parsed("show standbys -h /run --port=5433 -U joe --json -x");
 	assert_string_equal(show.port, "5433");
 	assert_string_equal(show.host, "/run");
 	assert_string_equal(show.user, "joe");
@@ -137,6 +137,8 @@ a_verb_takes_its_own_options_only(void **state UNUSED)
 		"pause --default", "option \"--default\" is not for \"pause\"");
 	assert_refused(
 		"show rules -n 3", "option \"--rounds\" is not for \"show\"");
+	assert_refused("status -p 1", "option \"-p\" is not for \"status\"");
+	assert_refused("start --port=1", "option \"--port\" is not for \"start\"");
 	assert_refused("start -Q", "unknown option \"-Q\"");
 	assert_refused("start --nonsense", "unknown option \"--nonsense\"");
 	assert_refused("start -l", "option \"-l\" needs a value");
