@@ -10,6 +10,7 @@
 #include "console/actions.h"
 #include "console/changes.h"
 #include "console/driver.h"
+#include "console/repointing.h"
 #include "console/show.h"
 #include "console/verb.h"
 #include "pq/message.h"
@@ -83,6 +84,16 @@ static const Verb verbs[CONSOLE_VERB_COUNT] = {
 			.columns = actions_rescope_columns,
 			.column_count = ACTIONS_RESCOPE_COLUMNS,
 			.counts = true,
+		},
+	[CONSOLE_REPOINT] =
+		{
+			.syntax = "REPOINT {'conninfo' [TEMPORARY] | DEFAULT}",
+			.help =
+				"Move to another upstream, or to that of the configuration.",
+			.role = CONSOLE_ROLE_ADMIN,
+			.run = repointing_run,
+			.columns = repointing_columns,
+			.column_count = REPOINTING_COLUMNS,
 		},
 	[CONSOLE_SHUTDOWN] =
 		{

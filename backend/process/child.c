@@ -49,14 +49,39 @@ child_begin(const ChildContext *ctx, pid_t parent, const char *role)
 	title_set("%s", role);
 }
 
+static Config *
+load(const ChildContext *ctx, const char *text, const char *repointed,
+	ErrInfo *err)
+{
+	ConfigOverrides overrides = *ctx->overrides;
+
+	overrides.repointed = repointed;
+	return config_load(ctx->config_file, text, &overrides, err);
+}
+
 Config *
 child_published_config(
 	const ChildContext *ctx, uint64_t *generation, ErrInfo *err)
 {
-	char *text = published_text(generation);
-	Config *loaded = config_load(ctx->config_file, text, ctx->overrides, err);
+	char *repointed;
+	char *text = published_text(&repointed, generation);
+	Config *loaded = load(ctx, text, repointed, err);
 
 	free(text);
+	free(repointed);
+	return loaded;
+}
+
+Config *
+child_config_with(const ChildContext *ctx, const char *repointed, ErrInfo *err)
+{
+	uint64_t generation;
+	char *present;
+	char *text = published_text(&present, &generation);
+	Config *loaded = load(ctx, text, repointed, err);
+
+	free(text);
+	free(present);
 	return loaded;
 }
 

@@ -19,6 +19,8 @@ typedef struct PublishedText
 {
 	bool given;
 	char text[CONFIG_TEXT_MAX + 1];
+	bool is_repointed;
+	char repointed[CONFIG_REPOINTED_MAX + 1];
 } PublishedText;
 
 typedef struct PublishedArea
@@ -59,21 +61,27 @@ published_enter(void)
 	sharedmem_close(&published.memory);
 }
 
+/* Copy a string of at most max bytes, if there is one. */
+static bool
+store_string(char *dst, size_t max, const char *src)
+{
+	size_t len = src != NULL ? strnlen(src, max) : 0;
+
+	memcpy(dst, src != NULL ? src : "", len);
+	dst[len] = '\0';
+	return src != NULL;
+}
+
 void
-published_store(const char *text)
+published_store(const char *text, const char *repointed)
 {
 	PublishedArea *area = published.area;
 	uint64_t next = atomic_load(&area->generation) + 1;
 	PublishedText *copy = &area->copies[next % 2];
 
-	copy->given = text != NULL;
-	if (text != NULL)
-	{
-		size_t len = strnlen(text, CONFIG_TEXT_MAX);
-
-		memcpy(copy->text, text, len);
-		copy->text[len] = '\0';
-	}
+	copy->given = store_string(copy->text, CONFIG_TEXT_MAX, text);
+	copy->is_repointed =
+		store_string(copy->repointed, CONFIG_REPOINTED_MAX, repointed);
 	atomic_store(&area->generation, next);
 }
 
@@ -84,21 +92,26 @@ published_generation(void)
 }
 
 char *
-published_text(uint64_t *generation)
+published_text(char **repointed, uint64_t *generation)
 {
 	PublishedArea *area = published.area;
 	char *text = NULL;
 
+	*repointed = NULL;
 	do
 	{
 		const PublishedText *copy;
 
 		free(text);
+		free(*repointed);
 		text = NULL;
+		*repointed = NULL;
 		*generation = atomic_load(&area->generation);
 		copy = &area->copies[*generation % 2];
 		if (copy->given)
 			text = mem_strdup(copy->text);
+		if (copy->is_repointed)
+			*repointed = mem_strdup(copy->repointed);
 		atomic_thread_fence(memory_order_acquire);
 	} while (atomic_load(&area->generation) != *generation);
 	return text;

@@ -9,7 +9,9 @@
 
 #include "conf/check.h"
 #include "shm/published.h"
+#include "state/repointfile.h"
 #include "supervisor/reload.h"
+#include "util/mem.h"
 
 static bool
 read_settings(Settings *s, ErrInfo *err)
@@ -34,6 +36,75 @@ bool
 reload_first(Settings *s, ErrInfo *err)
 {
 	return read_settings(s, err);
+}
+
+/* Put what REPOINT has left in the place of what the file says. */
+static bool
+apply_repoint(Settings *s, const Repoint *repoint, ErrInfo *err)
+{
+	const char *conninfo = repointfile_conninfo(repoint);
+	ConfigOverrides overrides = *s->overrides;
+	Config *config;
+
+	if (conninfo == NULL)
+		return true;
+	overrides.repointed = conninfo;
+	config = config_load(s->file, s->text, &overrides, err);
+	if (config == NULL)
+		return false;
+	config_free(s->config);
+	s->config = config;
+	s->repointed = mem_strdup(conninfo);
+	return true;
+}
+
+bool
+reload_repointed(Settings *s, ErrInfo *err)
+{
+	const char *state_directory = s->config->state_directory;
+	Repoint repoint;
+	bool ok = true;
+
+	if (state_directory[0] == '\0')
+		return true;
+	if (!repointfile_load(state_directory, &repoint, err))
+		return false;
+	if (repoint.temporary != NULL)
+	{
+		free(repoint.temporary);
+		repoint.temporary = NULL;
+		ok = repointfile_store(state_directory, &repoint, err);
+		log_msg(LOG_LOG, "the temporary upstream of REPOINT has come to its "
+						 "end with the last run");
+	}
+	ok = ok && apply_repoint(s, &repoint, err);
+	if (ok && s->repointed != NULL)
+		log_msg(LOG_LOG, "upstream.conninfo is that of REPOINT, not that of "
+						 "the configuration");
+	repointfile_clear(&repoint);
+	return ok;
+}
+
+/* state_directory is that of the run, whatever the file says by now. */
+static bool
+read_repoint(Settings *s, const Config *running, ErrInfo *err)
+{
+	Repoint repoint;
+	bool ok;
+
+	if (running->state_directory[0] == '\0')
+		return true;
+	if (!repointfile_load(running->state_directory, &repoint, err))
+		return false;
+	ok = apply_repoint(s, &repoint, err);
+	repointfile_clear(&repoint);
+	return ok;
+}
+
+static bool
+is_same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
 static void
@@ -80,19 +151,21 @@ reload_again(Settings *s, ErrInfo *err)
 		log_err(LOG_LOG, err);
 		return false;
 	}
-	if (!read_settings(&next, err) ||
+	if (!read_settings(&next, err) || !read_repoint(&next, s->config, err) ||
 		!merge_running(s->config, next.config, err))
 	{
 		log_err(LOG_ERROR, err);
 		log_msg(LOG_ERROR, "configuration not changed");
 		config_free(next.config);
 		free(next.text);
+		free(next.repointed);
 		return false;
 	}
-	if (strcmp(next.text, s->text) != 0)
-		published_store(next.text);
+	if (!is_same(next.text, s->text) || !is_same(next.repointed, s->repointed))
+		published_store(next.text, next.repointed);
 	config_free(s->config);
 	free(s->text);
+	free(s->repointed);
 	*s = next;
 	log_set_threshold(s->config->log_min_messages);
 	reload_log_warnings(s->config);

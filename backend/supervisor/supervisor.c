@@ -102,6 +102,7 @@ static void set_up_base(void);
 static void set_up_directory(const Config *config);
 static void set_up_files(const Config *config);
 static void sweep_directories(const Config *config);
+static void set_up_repointed(void);
 static void set_up_memory(const Config *config);
 static void add_events(void);
 static void leave_supervisor(bool is_worker);
@@ -128,7 +129,8 @@ set_up(const Settings *settings)
 	set_up_directory(settings->config);
 	set_up_files(settings->config);
 	sweep_directories(settings->config);
-	set_up_memory(settings->config);
+	set_up_repointed();
+	set_up_memory(super.settings.config);
 	add_events();
 }
 
@@ -323,6 +325,15 @@ set_up_files(const Config *config)
 	free(lock_text);
 }
 
+static void
+set_up_repointed(void)
+{
+	ErrInfo err;
+
+	if (!reload_repointed(&super.settings, &err))
+		log_fatal_err(EXITCODE_STARTUP, &err);
+}
+
 /* The pid file is ours, so nobody else writes here yet. */
 static void
 sweep_directories(const Config *config)
@@ -379,7 +390,7 @@ set_up_memory(const Config *config)
 	control_create();
 	walstat_create();
 	published_create();
-	published_store(super.settings.text);
+	published_store(super.settings.text, super.settings.repointed);
 }
 
 /* ---- events: they note what has happened, step() does it ---- */

@@ -654,17 +654,42 @@ verbose_level(int verbose)
 }
 
 static void
-note_command_line(Config *config, const char *name)
+note_source(Config *config, const char *name, OptionSource source)
 {
-	option_set_origin(option_find(name), config,
-		(OptionOrigin){.source = OPTION_COMMAND_LINE});
+	option_set_origin(
+		option_find(name), config, (OptionOrigin){.source = source});
+}
+
+static bool
+override_upstream(
+	Config *config, const ConfigOverrides *overrides, ErrInfo *err)
+{
+	static const char name[] = "upstream.conninfo";
+	char *conninfo;
+
+	if (overrides->repointed != NULL)
+	{
+		if (!option_set(option_find(name), config, overrides->repointed, err))
+			return false;
+		note_source(config, name, OPTION_REPOINT);
+		return true;
+	}
+	if (overrides->upstream_host == NULL && overrides->upstream_port == 0)
+		return true;
+	conninfo = conninfo_rewrite(config->upstream_conninfo,
+		overrides->upstream_host, overrides->upstream_port, err);
+	if (conninfo == NULL)
+		return false;
+	free(config->upstream_conninfo);
+	config->upstream_conninfo = conninfo;
+	note_source(config, name, OPTION_COMMAND_LINE);
+	return true;
 }
 
 static bool
 apply_overrides(Config *config, const ConfigOverrides *overrides, ErrInfo *err)
 {
 	LogLevel level = verbose_level(overrides->verbose);
-	char *conninfo;
 
 	if (overrides->port != 0)
 	{
@@ -674,26 +699,18 @@ apply_overrides(Config *config, const ConfigOverrides *overrides, ErrInfo *err)
 		free(text);
 		if (!ok)
 			return false;
-		note_command_line(config, "port");
+		note_source(config, "port", OPTION_COMMAND_LINE);
 	}
 	if (overrides->upstream_port < 0 || overrides->upstream_port > 65535)
 		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
 			"the upstream's port must be from 1 to 65535, not %d",
 			overrides->upstream_port);
-	if (overrides->upstream_host != NULL || overrides->upstream_port != 0)
-	{
-		conninfo = conninfo_rewrite(config->upstream_conninfo,
-			overrides->upstream_host, overrides->upstream_port, err);
-		if (conninfo == NULL)
-			return false;
-		free(config->upstream_conninfo);
-		config->upstream_conninfo = conninfo;
-		note_command_line(config, "upstream.conninfo");
-	}
+	if (!override_upstream(config, overrides, err))
+		return false;
 	if (level < config->log_min_messages)
 	{
 		config->log_min_messages = level;
-		note_command_line(config, "log_min_messages");
+		note_source(config, "log_min_messages", OPTION_COMMAND_LINE);
 	}
 	return true;
 }

@@ -425,6 +425,7 @@ option_source_name(OptionSource source)
 		[OPTION_DEFAULT] = "default",
 		[OPTION_FILE] = "configuration file",
 		[OPTION_COMMAND_LINE] = "command line",
+		[OPTION_REPOINT] = "repoint",
 	};
 
 	return names[source];

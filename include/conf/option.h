@@ -20,6 +20,9 @@
 /* Upper bound of the text of a configuration file. */
 #define CONFIG_TEXT_MAX (256 * 1024)
 
+/* Of a conninfo that an operator has moved to. */
+#define CONFIG_REPOINTED_MAX 4096
+
 /* Room for the table of options. */
 #define CONFIG_OPTIONS_MAX 96
 
@@ -28,7 +31,8 @@ typedef enum OptionSource
 {
 	OPTION_DEFAULT,
 	OPTION_FILE,
-	OPTION_COMMAND_LINE
+	OPTION_COMMAND_LINE,
+	OPTION_REPOINT /* an operator's, at the console */
 } OptionSource;
 
 typedef struct OptionOrigin
@@ -120,11 +124,12 @@ char *option_show(const Option *opt, const Config *config);
  * comes from that waits for a restart.
  */
 OptionOrigin option_origin(const Option *opt, const Config *config);
-/* "default", "configuration file", "command line". */
+/* "default", "configuration file", "command line", "repoint". */
 const char *option_source_name(OptionSource source);
 
 /*
- * What the command line sets: it wins over the file, at every reload too.
+ * What the command line sets, and an operator: it wins over the file, at every
+ * reload too.
  * NULL or 0 is "not given".
  */
 typedef struct ConfigOverrides
@@ -133,6 +138,7 @@ typedef struct ConfigOverrides
 	const char *upstream_host; /* -h: appended to the conninfo's settings */
 	int upstream_port;         /* -P */
 	int verbose;               /* -v, counted: 1 info, 2 debug1, ... */
+	const char *repointed;     /* REPOINT: in place of conninfo, -h and -P */
 } ConfigOverrides;
 
 /*

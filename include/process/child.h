@@ -39,6 +39,10 @@ void child_begin(const ChildContext *ctx, pid_t parent, const char *role);
 MUST_CHECK Config *child_published_config(
 	const ChildContext *ctx, uint64_t *generation, ErrInfo *err);
 
+/* The same with another conninfo for the upstream; NULL: the configuration's own. */
+MUST_CHECK Config *child_config_with(
+	const ChildContext *ctx, const char *repointed, ErrInfo *err);
+
 /*
  * Take over the configuration if a newer one has been published.  True if so:
  * *previous is the old one, to be freed by the caller; whatever points into it

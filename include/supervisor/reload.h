@@ -14,18 +14,25 @@ typedef struct Settings
 {
 	const char *file; /* NULL: none */
 	const ConfigOverrides *overrides;
-	char *text; /* of the file; NULL if there is none */
+	char *text;      /* of the file; NULL if there is none */
+	char *repointed; /* a conninfo in place of its own; NULL if there is none */
 	Config *config;
 } Settings;
 
 /* Read for the first time: file and overrides are set, text and config come. */
 MUST_CHECK bool reload_first(Settings *s, ErrInfo *err);
 
+/*
+ * The supervisor, once state_directory is its own: an upstream that an operator has
+ * moved to comes into force; one that he meant for the last run is forgotten.
+ */
+MUST_CHECK bool reload_repointed(Settings *s, ErrInfo *err);
+
 /* Log what config_warnings() has to say. */
 void reload_log_warnings(const Config *config);
 
 /*
- * Read the file again.  If it is good it is in force and published (unless it is
+ * Read the file again, and what REPOINT has left.  If it is good it is in force and published (unless it is
  * the same as before), and settings that wait for a restart keep their value;
  * if not, that is logged, in err, and nothing changes.  True if it was good.
  */
