@@ -246,6 +246,8 @@ $wb->wait_for_log(qr/console command by user "$user": KILL s1/);
 
 $primary->safe_psql('postgres', 'CREATE DATABASE hidden');
 my $secret = $wb->receive('secret');
+ok(poll_until(sub { grep { $_->{rule} eq 'secret' && $_->{state} eq 'streaming' } $wb->show('standbys') }),
+	'what it gets has been decided');
 my ($row) = $wb->console_rows("RESCOPE 'secret'");
 is($row->[0], 'secret', 'RESCOPE names the rule');
 cmp_ok($row->[1], '>', 0, 'and counts what was forgotten');
