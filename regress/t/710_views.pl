@@ -56,7 +56,8 @@ my $wb = WalBouncer->new(
 	upstream => $primary,
 	rules    => [
 		{ name => 'part', user => 'part', exclude_databases => ['secret'], send_delay => '5ms' },
-		{ name => 'all', source => [ '127.0.0.1/32', '::1/128' ] } ],
+		{ name => 'all', source => [ '127.0.0.1/32', '::1/128' ] },
+		{ name => 'local', user => 'local' } ],
 	settings => {
 		spool_size             => '200MB',
 		max_slot_wal_keep_size => '100MB',
@@ -147,6 +148,7 @@ foreach my $view (sort keys %same_names)
 
 my $part = $wb->add_standby('part');
 my $rx = $wb->receive('rx', rule => 'all', application_name => 'receiver');
+my $local = $wb->receive('local', socket => 1, application_name => 'local');
 wait_for_replay($primary, $part);
 
 # Nothing moves: what all say of a moment is the same.
@@ -181,6 +183,8 @@ is($row->{timeline}, 1, 'timeline');
 my ($link) = ($wb->standby_link($part) // '') =~ /^(\d+:\d+)$/;
 is("$row->{pid}:$row->{client_port}", $link, 'worker and port');
 cmp_ok($row->{reply_age}, '<', 5, 'it has just said something');
+is(standby_row('local')->{client_addr}, undef, 'a Unix socket has no address');
+is(standby_row('local')->{client_port}, -1, 'its port is as in pg_stat_replication');
 is(standby_row('receiver')->{filtered}, 'f', 'nothing is withheld from the other');
 is(standby_row('receiver')->{replay_lsn}, undef, 'which replays nothing');
 
@@ -200,7 +204,7 @@ is($ring->{bytes}, lsn_number($ring->{head_lsn}) - lsn_number($ring->{tail_lsn})
 # -- rules, decisions, processes ---------------------------------------------
 
 my @rules = $wb->show('rules');
-is(scalar(@rules), 2, 'two rules');
+is(scalar(@rules), 3, 'three rules');
 is_deeply($rules[0],
 	{
 		position => 1, name => 'part', match => 'user=part', auth => 'trust',
@@ -208,7 +212,7 @@ is_deeply($rules[0],
 		decisions => $rules[0]{decisions}
 	},
 	'the first');
-is($rules[1]{match}, 'source=127.0.0.1/32,::1/128', 'whom the other is for');
+is($rules[1]{match}, 'source=127.0.0.1/32,::1/128', 'whom the second is for');
 is($rules[1]{filter}, undef, 'it withholds nothing');
 
 my %expected = map { my ($oid, $name) = split /\|/; $oid => $name } split /\n/,
