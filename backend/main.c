@@ -83,7 +83,8 @@ static const char help_text[] =
 	"libpq (PGHOST, PGUSER, PGPASSFILE, ...) tell how to reach the upstream.\n"
 	"\n"
 	"Signals: HUP reload, TERM smart stop, INT fast stop, QUIT immediate "
-	"stop.\n";
+	"stop,\n"
+	"USR1 log file opened again.\n";
 
 static void usage_error(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;
 

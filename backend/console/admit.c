@@ -128,7 +128,7 @@ admit_operator(Session *s)
 	char *daemon_name;
 	ErrInfo err;
 
-	log_set_role("console %s", s->user);
+	log_set_role("console");
 	check_socket(s);
 	check_console_limit(s);
 	if (getsockopt(s->client.fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) !=

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "conf/logconf.h"
 #include "exitcode.h"
 #include "process/child.h"
 #include "process/signals.h"
@@ -92,6 +93,7 @@ child_refresh_config(ChildContext *ctx, Config **previous)
 	Config *loaded;
 	uint64_t generation;
 
+	log_reopen_if_requested();
 	if (published_generation() == ctx->config_generation)
 		return false;
 	loaded = child_published_config(ctx, &generation, &err);
@@ -107,6 +109,7 @@ child_refresh_config(ChildContext *ctx, Config **previous)
 	config_keep_running(ctx->config, loaded);
 	*previous = ctx->config;
 	ctx->config = loaded;
-	log_set_threshold(loaded->log_min_messages);
+	if (!logconf_apply(loaded, &err))
+		log_err(LOG_WARNING, &err);
 	return true;
 }

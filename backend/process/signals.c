@@ -10,6 +10,7 @@
 #include "exitcode.h"
 #include "process/signals.h"
 #include "shm/board.h"
+#include "util/log.h"
 
 static struct
 {
@@ -35,11 +36,19 @@ on_signal(int signo)
 	board_wake_self();
 }
 
+/* Whoever sleeps wakes up and opens it. */
+static void
+on_reopen(int signo UNUSED)
+{
+	log_request_reopen();
+	board_wake_self();
+}
+
 void
 signals_setup_child(void)
 {
 	static const int handled[] = {SIGTERM, SIGUSR2, SIGINT, SIGQUIT};
-	static const int ignored[] = {SIGHUP, SIGUSR1, SIGPIPE};
+	static const int ignored[] = {SIGHUP, SIGPIPE};
 	struct sigaction action = {.sa_flags = SA_RESTART};
 	sigset_t none;
 
@@ -47,6 +56,8 @@ signals_setup_child(void)
 	action.sa_handler = on_signal;
 	for (size_t i = 0; i < lengthof(handled); i++)
 		sigaction(handled[i], &action, NULL);
+	action.sa_handler = on_reopen;
+	sigaction(SIGUSR1, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	for (size_t i = 0; i < lengthof(ignored); i++)
 		sigaction(ignored[i], &action, NULL);

@@ -130,6 +130,16 @@ forker_signal(int cell, int signo)
 			signo, (int) child->pid);
 }
 
+void
+forker_signal_all(int signo)
+{
+	for (int i = 0; i < board_cell_count(); i++)
+	{
+		if (forker.children[i].pid != 0)
+			(void) kill(forker.children[i].pid, signo);
+	}
+}
+
 static int
 find_cell(pid_t pid)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf/check.h"
+#include "conf/logconf.h"
 #include "shm/published.h"
 #include "state/repointfile.h"
 #include "supervisor/reload.h"
@@ -119,6 +120,18 @@ reload_log_warnings(const Config *config)
 	config_warnings(config, on_warning, NULL);
 }
 
+bool
+reload_apply_log(const Config *before, const Config *config, ErrInfo *err)
+{
+	if (strcmp(before != NULL ? before->log_file : "", config->log_file) != 0 ||
+		strcmp(before != NULL ? before->log_destination : "stderr",
+			config->log_destination) != 0)
+		log_msg(LOG_LOG, "the log goes on in %s, by log_destination \"%s\"",
+			config->log_file[0] != '\0' ? config->log_file : "standard error",
+			config->log_destination);
+	return logconf_apply(config, err);
+}
+
 static void
 on_restart_change(const Option *opt, void *arg UNUSED)
 {
@@ -163,11 +176,13 @@ reload_again(Settings *s, ErrInfo *err)
 	}
 	if (!is_same(next.text, s->text) || !is_same(next.repointed, s->repointed))
 		published_store(next.text, next.repointed);
+	/* not a reason to refuse the rest: the log goes where it went */
+	if (!reload_apply_log(s->config, next.config, err))
+		log_err(LOG_WARNING, err);
 	config_free(s->config);
 	free(s->text);
 	free(s->repointed);
 	*s = next;
-	log_set_threshold(s->config->log_min_messages);
 	reload_log_warnings(s->config);
 	log_msg(LOG_LOG, "reloaded configuration, generation %" PRIu64,
 		published_generation());

@@ -78,6 +78,7 @@ static struct
 	RunState run;
 	Backoff service_backoff[BOARD_FIRST_WORKER]; /* by cell */
 	Backoff worker_backoff;
+	LogLimit start_limit;
 	Ring *ring;
 	PidFile pidfile;
 	time_t started;
@@ -94,9 +95,11 @@ static struct
 } super = {.signal_fd = -1};
 
 /* Those that we take through the signalfd. */
-static const int wanted_signals[] = {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGCHLD};
+static const int wanted_signals[] = {
+	SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGCHLD};
 
 static void set_up_descriptors(void);
+static void set_up_log(const Config *config);
 static void set_up_signals(void);
 static void set_up_base(void);
 static void set_up_directory(const Config *config);
@@ -119,9 +122,8 @@ set_up(const Settings *settings)
 	super.settings = *settings;
 	umask(077);
 	title_set("supervisor");
-	log_msg(LOG_LOG, "walbouncer %s starting", PACKAGE_VERSION);
-	reload_log_warnings(settings->config);
 	set_up_descriptors();
+	set_up_log(settings->config);
 	set_up_signals();
 	set_up_base();
 	notify_open(describe);
@@ -183,13 +185,23 @@ set_up_descriptors(void)
 }
 
 static void
+set_up_log(const Config *config)
+{
+	ErrInfo err;
+
+	if (!reload_apply_log(NULL, config, &err))
+		log_fatal_err(EXITCODE_STARTUP, &err);
+	log_msg(LOG_LOG, "walbouncer %s starting", PACKAGE_VERSION);
+	reload_log_warnings(config);
+}
+
+static void
 set_up_signals(void)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigset_t set;
 
 	sigaction(SIGPIPE, &ignore, NULL);
-	sigaction(SIGUSR1, &ignore, NULL);
 	sigaction(SIGUSR2, &ignore, NULL);
 	sigemptyset(&set);
 	for (size_t i = 0; i < lengthof(wanted_signals); i++)
@@ -429,6 +441,11 @@ on_signals(evutil_socket_t fd, short what UNUSED, void *arg UNUSED)
 			case SIGQUIT:
 				request_stop(RUN_IMMEDIATE, "immediate");
 				break;
+			case SIGUSR1:
+				log_request_reopen();
+				log_reopen_if_requested();
+				forker_signal_all(SIGUSR1);
+				break;
 			default:
 				break; /* SIGCHLD: step() reaps anyway */
 		}
@@ -526,11 +543,14 @@ start_child(int cell, Backoff *backoff, int64_t now_ms)
 		.config_file = s->file,
 		.overrides = s->overrides,
 	};
+	ErrInfo err;
 
 	ctx.listen_fds = listen_sockets(&ctx.listen_count);
 	if (forker_start(cell, &ctx))
 		return true;
-	log_msg(LOG_WARNING, "could not start a process, will try again: %m");
+	errinfo_set(&err, SQLSTATE_INTERNAL_ERROR,
+		"could not start a process, will try again: %m");
+	log_err_limited(&super.start_limit, LOG_WARNING, &err);
 	backoff_failed(backoff, now_ms, now_ms);
 	return false;
 }

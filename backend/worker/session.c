@@ -19,6 +19,7 @@
 #include "util/log.h"
 #include "util/monotime.h"
 #include "worker/session.h"
+#include "worker/sessionlog.h"
 
 /* How long the last words to a client may take. */
 #define GOODBYE_MS 2000
@@ -81,6 +82,8 @@ end_process(Session *s, int status)
 
 		end.run(end.arg);
 	}
+	if (s->authorized)
+		sessionlog_ended(s);
 	exit(status);
 }
 
@@ -95,9 +98,6 @@ session_fatal(Session *s, const ErrInfo *err)
 void
 session_end(Session *s)
 {
-	if (s->rule != NULL || s->role != CONSOLE_ROLE_NONE)
-		log_msg(LOG_INFO, "disconnected: user=%s application_name=%s peer=%s",
-			s->user, s->application_name, s->peer_text);
 	end_process(s, EXITCODE_OK);
 }
 
@@ -318,8 +318,6 @@ admit_standby(Session *s, const StartupPacket *packet)
 {
 	ErrInfo err;
 
-	log_set_role("worker %s %s",
-		s->application_name[0] ? s->application_name : s->user, s->peer_text);
 	check_connection_limit(s);
 	check_wants_replication(s, packet);
 	find_rule(s);
@@ -331,19 +329,6 @@ admit_standby(Session *s, const StartupPacket *packet)
 	session_fatal(s, &err);
 }
 
-static void
-log_connected(const Session *s)
-{
-	if (s->rule == NULL)
-		log_msg(LOG_INFO,
-			"connected: user=%s application_name=%s peer=%s role=%s", s->user,
-			s->application_name, s->peer_text, role_name(s->role));
-	else
-		log_msg(LOG_INFO,
-			"connected: user=%s application_name=%s peer=%s rule=%s", s->user,
-			s->application_name, s->peer_text, s->rule->name);
-}
-
 void
 session_start(
 	Session *s, ChildContext *ctx, int fd, const struct sockaddr_storage *peer)
@@ -353,13 +338,16 @@ session_start(
 	memset(s, 0, sizeof(*s));
 	s->ctx = ctx;
 	s->peer = *peer;
+	s->began_ms = monotime_ms();
 	client_init(&s->client, fd);
 	net_format((const struct sockaddr *) peer, s->peer_text);
 	session_set_state(s, CELL_STARTUP);
+	sessionlog_received(s);
 	receive_startup(s, &packet);
 	snprintf(s->user, sizeof(s->user), "%s", packet.user);
 	snprintf(s->application_name, sizeof(s->application_name), "%s",
 		packet.application_name);
+	sessionlog_named(s);
 	if (admit_is_console(&packet))
 		admit_operator(s);
 	else
@@ -374,7 +362,8 @@ session_start(
 		put_parameters(s);
 	put_cancel_key(s, packet.version);
 	tell_board(s);
-	log_connected(s);
+	s->authorized = true;
+	sessionlog_authorized(s);
 }
 
 void

@@ -64,7 +64,7 @@ put_option(Buf *out, const Option *opt, const Config *config)
 
 	put(out, "%s%s = ", dot != NULL ? "\t" : "",
 		dot != NULL ? dot + 1 : opt->name);
-	if (opt->type == OPTION_INT)
+	if (opt->type == OPTION_INT || opt->type == OPTION_BOOL)
 		put(out, "%s", value);
 	else
 		put_string(out, value);
@@ -258,6 +258,8 @@ kind_name(const Option *opt)
 			return "octal";
 		case OPTION_LEVEL:
 			return "level";
+		case OPTION_BOOL:
+			return "boolean";
 		default:
 			return opt->unit;
 	}

@@ -328,6 +328,13 @@ number_text(const Option *opt, const config_setting_t *s)
 static char *
 option_text(Loader *l, const Option *opt, const config_setting_t *s)
 {
+	if (opt->type == OPTION_BOOL)
+	{
+		if (config_setting_type(s) == CONFIG_TYPE_BOOL)
+			return mem_strdup(config_setting_get_bool(s) ? "true" : "false");
+		fail_type(l, s, opt->name, "true or false");
+		return NULL;
+	}
 	if (config_setting_type(s) == CONFIG_TYPE_STRING)
 		return mem_strdup(config_setting_get_string(s));
 	if (opt->type == OPTION_STRING || opt->type == OPTION_LEVEL)

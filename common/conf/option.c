@@ -20,6 +20,7 @@
 #include "conf/conninfo.h"
 #include "conf/fetchcommand.h"
 #include "conf/table.h"
+#include "util/logdest.h"
 #include "util/mem.h"
 
 #define KILO INT64_C(1024)
@@ -256,6 +257,41 @@ static const Option options[] = {
 		.preset = "log",
 		.offset = offsetof(Config, log_min_messages),
 		.help = "Messages below this level are not logged."},
+	{.name = "log_destination",
+		.type = OPTION_STRING,
+		.preset = "stderr",
+		.offset = offsetof(Config, log_destination),
+		.check = logdest_check,
+		.help = "Where the log goes, separated by commas: stderr (text) or "
+				"jsonlog (JSON), both to log_file, and syslog."},
+	{.name = "log_file",
+		.type = OPTION_STRING,
+		.preset = "",
+		.offset = offsetof(Config, log_file),
+		.help = "File for the log, opened again on USR1; empty is standard "
+				"error."},
+	{.name = "syslog_facility",
+		.type = OPTION_STRING,
+		.preset = "local0",
+		.offset = offsetof(Config, syslog_facility),
+		.check = logdest_check_facility,
+		.help = "Facility of syslog, local0 to local7."},
+	{.name = "syslog_ident",
+		.type = OPTION_STRING,
+		.preset = "walbouncer",
+		.offset = offsetof(Config, syslog_ident),
+		.check = logdest_check_ident,
+		.help = "Name of the program in syslog."},
+	{.name = "log_connections",
+		.type = OPTION_BOOL,
+		.preset = "false",
+		.offset = offsetof(Config, log_connections),
+		.help = "Whether each connection is logged, and who has been let in."},
+	{.name = "log_disconnections",
+		.type = OPTION_BOOL,
+		.preset = "false",
+		.offset = offsetof(Config, log_disconnections),
+		.help = "Whether the end of each session is logged, with its length."},
 	{.name = "upstream.conninfo",
 		.type = OPTION_STRING,
 		.preset = "",
@@ -498,6 +534,8 @@ option_format(const Option *opt, const Config *config)
 			return mem_strdup(*(char *const *) at);
 		case OPTION_LEVEL:
 			return mem_strdup(log_level_name(*(const LogLevel *) at));
+		case OPTION_BOOL:
+			return mem_strdup(*(const bool *) at ? "true" : "false");
 		case OPTION_BYTES:
 			return option_format_number(opt, *(const int64_t *) at);
 		default:
@@ -515,6 +553,7 @@ option_format_range(const Option *opt)
 	switch (opt->type)
 	{
 		case OPTION_STRING:
+		case OPTION_BOOL:
 			return mem_strdup("");
 		case OPTION_LEVEL:
 			return mem_asprintf("%s .. %s", log_level_name(LOG_DEBUG3),
@@ -666,6 +705,11 @@ option_set(const Option *opt, Config *config, const char *text, ErrInfo *err)
 					"\"info\", \"log\", \"warning\", \"error\", \"fatal\" and "
 					"\"panic\".",
 					err);
+			return true;
+		case OPTION_BOOL:
+			if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+				return fail_syntax(opt, text, "Write true or false.", err);
+			*(bool *) at = text[0] == 't';
 			return true;
 		default:
 			return option_set_number(opt, at, text, err);

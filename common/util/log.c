@@ -8,6 +8,7 @@
 #include "base.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +18,22 @@
 #include <unistd.h>
 
 #include "util/log.h"
+#include "util/logdest.h"
+#include "util/logjson.h"
 #include "util/monotime.h"
 
 #define LINE_SIZE 4096
 #define LIMIT_INTERVAL_MS 60000
+/* Role and client, as they stand in a line. */
+#define WHO_SIZE (3 * LOG_TEXT_SIZE)
 
 static struct
 {
 	LogLevel threshold;
-	char role[128];
-} self = {.threshold = LOG_LOG};
+	LogOrigin origin;
+	char who[WHO_SIZE];
+	volatile sig_atomic_t reopen_requested;
+} self = {.threshold = LOG_LOG, .origin = {.port = -1}};
 
 static const char *const level_names[] = {
 	[LOG_DEBUG3] = "debug3",
@@ -70,14 +77,55 @@ log_enabled(LogLevel level)
 	return level >= self.threshold;
 }
 
+/* "worker berlin 192.0.2.1:41234": who serves whom. */
+static void
+describe_self(void)
+{
+	const LogOrigin *o = &self.origin;
+	const char *name =
+		o->application_name[0] != '\0' ? o->application_name : o->user;
+	char address[LOG_TEXT_SIZE + 16] = "";
+
+	if (o->port >= 0)
+		snprintf(address, sizeof(address),
+			strchr(o->host, ':') != NULL ? " [%s]:%d" : " %s:%d", o->host,
+			o->port);
+	else if (o->host[0] != '\0')
+		snprintf(address, sizeof(address), " %s", o->host);
+	snprintf(self.who, sizeof(self.who), "%s%s%s%s", o->role,
+		name[0] != '\0' ? " " : "", name, address);
+}
+
 void
 log_set_role(const char *fmt, ...)
 {
+	LogOrigin *o = &self.origin;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(self.role, sizeof(self.role), fmt, ap);
+	vsnprintf(o->role, sizeof(o->role), fmt, ap);
 	va_end(ap);
+	if (o->pid != getpid())
+	{
+		o->pid = getpid();
+		o->started = time(NULL);
+		o->lines = 0;
+	}
+	describe_self();
+}
+
+void
+log_set_client(
+	const char *user, const char *application_name, const char *host, int port)
+{
+	LogOrigin *o = &self.origin;
+
+	snprintf(o->user, sizeof(o->user), "%s", user);
+	snprintf(o->application_name, sizeof(o->application_name), "%s",
+		application_name);
+	snprintf(o->host, sizeof(o->host), "%s", host);
+	o->port = port;
+	describe_self();
 }
 
 const char *
@@ -100,39 +148,24 @@ log_level_parse(const char *name, LogLevel *level)
 	return false;
 }
 
-/* Append; what does not fit is cut (one byte stays free for the newline). */
-static void PRINTF_LIKE(2, 0)
-line_vadd(Line *line, const char *fmt, va_list ap)
+const char *
+log_level_label(LogLevel level)
 {
-	size_t room = sizeof(line->text) - 1 - line->len;
-	int n = vsnprintf(line->text + line->len, room, fmt, ap);
-
-	if (n > 0)
-		line->len += Min((size_t) n, room - 1);
+	return level_labels[level];
 }
 
+/* Append; what does not fit is cut (one byte stays free for the newline). */
 static void PRINTF_LIKE(2, 3) line_add(Line *line, const char *fmt, ...)
 {
+	size_t room = sizeof(line->text) - 1 - line->len;
 	va_list ap;
+	int n;
 
 	va_start(ap, fmt);
-	line_vadd(line, fmt, ap);
+	n = vsnprintf(line->text + line->len, room, fmt, ap);
 	va_end(ap);
-}
-
-static void
-line_begin(Line *line, const char *label)
-{
-	struct timespec now;
-	struct tm tm;
-	char stamp[32];
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", &tm);
-	line_add(line, "%s.%03ld UTC [%d] %s%s%s:  ", stamp,
-		now.tv_nsec / 1000000, (int) getpid(), self.role,
-		self.role[0] ? " " : "", label);
+	if (n > 0)
+		line->len += Min((size_t) n, room - 1);
 }
 
 /* Control characters from outside must not forge lines of the log. */
@@ -150,33 +183,128 @@ line_end(Line *line, size_t start)
 }
 
 static void
-write_all(const char *text, size_t len)
+add_text_line(
+	Line *line, const char *timestamp, const char *label, const char *text)
 {
-	while (len > 0)
-	{
-		ssize_t n = write(STDERR_FILENO, text, len);
+	size_t start = line->len;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return; /* nobody left to tell */
-		text += n;
-		len -= (size_t) n;
-	}
+	line_add(line, "%s [%d] %s%s%s:  %s", timestamp, (int) getpid(), self.who,
+		self.who[0] ? " " : "", label, text);
+	line_end(line, start);
+}
+
+static void
+write_text(const LogEvent *event)
+{
+	Line line = {.len = 0};
+
+	add_text_line(
+		&line, event->timestamp, level_labels[event->level], event->message);
+	if (event->detail[0] != '\0')
+		add_text_line(&line, event->timestamp, "DETAIL", event->detail);
+	if (event->hint[0] != '\0')
+		add_text_line(&line, event->timestamp, "HINT", event->hint);
+	logdest_write(line.text, line.len);
+}
+
+static void
+write_json(const LogEvent *event)
+{
+	char text[LOGJSON_SIZE];
+
+	logdest_write(text, logjson_format(&self.origin, event, text));
+}
+
+/* Time and process id are syslog's. */
+static void
+write_syslog_line(LogLevel level, const char *label, const char *text)
+{
+	Line line = {.len = 0};
+
+	line_add(
+		&line, "%s%s%s:  %s", self.who, self.who[0] ? " " : "", label, text);
+	line_end(&line, 0);
+	line.text[line.len - 1] = '\0';
+	syslogger_write(logdest_severity(level), line.text);
+}
+
+static void
+write_syslog(const LogEvent *event)
+{
+	write_syslog_line(event->level, level_labels[event->level], event->message);
+	if (event->detail[0] != '\0')
+		write_syslog_line(event->level, "DETAIL", event->detail);
+	if (event->hint[0] != '\0')
+		write_syslog_line(event->level, "HINT", event->hint);
+}
+
+static void
+stamp(char text[40])
+{
+	struct timespec now;
+	struct tm tm;
+	size_t len;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	len = strftime(text, 24, "%Y-%m-%d %H:%M:%S", &tm);
+	snprintf(text + len, 40 - len, ".%03d UTC", (int) (now.tv_nsec / 1000000));
+}
+
+static void
+write_event(LogLevel level, const char *sqlstate, const char *message,
+	const char *detail, const char *hint)
+{
+	int save_errno = errno;
+	LogDestination to = logdest_get();
+	LogEvent event = {.level = level,
+		.sqlstate = sqlstate,
+		.message = message,
+		.detail = detail,
+		.hint = hint};
+
+	stamp(event.timestamp);
+	self.origin.lines++;
+	if (to.format == LOG_FORMAT_TEXT)
+		write_text(&event);
+	else if (to.format == LOG_FORMAT_JSON)
+		write_json(&event);
+	if (to.syslog)
+		write_syslog(&event);
+	errno = save_errno;
+}
+
+void
+log_request_reopen(void)
+{
+	self.reopen_requested = 1;
+}
+
+void
+log_reopen_if_requested(void)
+{
+	ErrInfo err;
+
+	if (!self.reopen_requested)
+		return;
+	self.reopen_requested = 0;
+	if (!logdest_reopen(&err))
+		write_event(
+			LOG_WARNING, err.sqlstate, err.message, err.detail, err.hint);
 }
 
 static void PRINTF_LIKE(2, 0)
-log_vmsg(LogLevel level, const char *fmt, va_list ap)
+	log_vmsg(LogLevel level, const char *fmt, va_list ap)
 {
+	char message[LOG_MESSAGE_SIZE];
 	int save_errno = errno;
-	Line line = {.len = 0};
 
 	if (!log_enabled(level))
 		return;
-	line_begin(&line, level_labels[level]);
-	line_vadd(&line, fmt, ap);
-	line_end(&line, 0);
-	write_all(line.text, line.len);
+	/* it may have a %m */
+	vsnprintf(message, sizeof(message), fmt, ap);
+	log_reopen_if_requested();
+	write_event(level, "", message, "", "");
 	errno = save_errno;
 }
 
@@ -194,29 +322,11 @@ void
 log_err(LogLevel level, const ErrInfo *err)
 {
 	int save_errno = errno;
-	Line line = {.len = 0};
-	size_t start;
 
 	if (!log_enabled(level))
 		return;
-	line_begin(&line, level_labels[level]);
-	line_add(&line, "%s", err->message);
-	line_end(&line, 0);
-	if (err->detail[0] != '\0')
-	{
-		start = line.len;
-		line_begin(&line, "DETAIL");
-		line_add(&line, "%s", err->detail);
-		line_end(&line, start);
-	}
-	if (err->hint[0] != '\0')
-	{
-		start = line.len;
-		line_begin(&line, "HINT");
-		line_add(&line, "%s", err->hint);
-		line_end(&line, start);
-	}
-	write_all(line.text, line.len);
+	log_reopen_if_requested();
+	write_event(level, err->sqlstate, err->message, err->detail, err->hint);
 	errno = save_errno;
 }
 
@@ -248,8 +358,38 @@ log_limit(LogLimit *limit, uint64_t *suppressed)
 		limit->suppressed++;
 		return false;
 	}
-	*suppressed = limit->suppressed;
+	*suppressed = limit->last_ms != 0 ? limit->suppressed : 0;
 	limit->suppressed = 0;
 	limit->last_ms = now;
 	return true;
+}
+
+/* FNV-1a */
+static uint32_t
+hash_text(const char *text)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char) *text) * 16777619u;
+	return hash;
+}
+
+void
+log_err_limited(LogLimit *limit, LogLevel level, const ErrInfo *err)
+{
+	uint32_t message = hash_text(err->message);
+	ErrInfo counted = *err;
+	uint64_t suppressed;
+
+	if (message != limit->message)
+		limit->last_ms = 0;
+	limit->message = message;
+	if (!log_limit(limit, &suppressed))
+		return;
+	if (suppressed > 0 && counted.detail[0] == '\0')
+		errinfo_detail(&counted,
+			"That was so %" PRIu64 " times since this was last logged.",
+			suppressed);
+	log_err(level, &counted);
 }

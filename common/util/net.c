@@ -118,27 +118,41 @@ net_is_local(const struct sockaddr *peer)
 }
 
 void
-net_format(const struct sockaddr *peer, char text[NET_TEXT_SIZE])
+net_split(const struct sockaddr *peer, char host[NET_HOST_SIZE], int *port)
 {
-	char address[INET6_ADDRSTRLEN];
-
 	if (peer->sa_family == AF_INET)
 	{
 		const struct sockaddr_in *in = (const struct sockaddr_in *) peer;
 
-		inet_ntop(AF_INET, &in->sin_addr, address, sizeof(address));
-		snprintf(text, NET_TEXT_SIZE, "%s:%u", address, ntohs(in->sin_port));
+		inet_ntop(AF_INET, &in->sin_addr, host, NET_HOST_SIZE);
+		*port = ntohs(in->sin_port);
 	}
 	else if (peer->sa_family == AF_INET6)
 	{
 		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *) peer;
 
-		inet_ntop(AF_INET6, &in6->sin6_addr, address, sizeof(address));
-		snprintf(
-			text, NET_TEXT_SIZE, "[%s]:%u", address, ntohs(in6->sin6_port));
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, NET_HOST_SIZE);
+		*port = ntohs(in6->sin6_port);
 	}
 	else
-		snprintf(text, NET_TEXT_SIZE, "[local]");
+	{
+		snprintf(host, NET_HOST_SIZE, "[local]");
+		*port = -1;
+	}
+}
+
+void
+net_format(const struct sockaddr *peer, char text[NET_TEXT_SIZE])
+{
+	char host[NET_HOST_SIZE];
+	int port;
+
+	net_split(peer, host, &port);
+	if (port < 0)
+		snprintf(text, NET_TEXT_SIZE, "%s", host);
+	else
+		snprintf(text, NET_TEXT_SIZE,
+			peer->sa_family == AF_INET6 ? "[%s]:%d" : "%s:%d", host, port);
 }
 
 char *

@@ -81,6 +81,12 @@ typedef struct Config
 
 	/* logging */
 	LogLevel log_min_messages;
+	char *log_destination; /* comma-separated: stderr or jsonlog, syslog */
+	char *log_file;        /* "" standard error */
+	char *syslog_facility;
+	char *syslog_ident;
+	bool log_connections;
+	bool log_disconnections;
 
 	/* upstream */
 	char *upstream_conninfo;

@@ -21,7 +21,8 @@ typedef enum OptionType
 	OPTION_MODE,   /* int, written in octal */
 	OPTION_BYTES,  /* int64_t */
 	OPTION_TIME,   /* int, milliseconds */
-	OPTION_LEVEL   /* LogLevel */
+	OPTION_LEVEL,  /* LogLevel */
+	OPTION_BOOL    /* bool, "true" or "false" */
 } OptionType;
 
 struct Option

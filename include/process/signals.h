@@ -7,7 +7,8 @@
  *		USR2	stop when the standby has what there is (smart shutdown)
  *		INT		cancel the current command (a cancel request)
  *		QUIT	exit at once
- *		HUP, USR1, PIPE		ignored (a reload comes through shared memory)
+ *		USR1	open the log file again, before the next line
+ *		HUP, PIPE	ignored (a reload comes through shared memory)
  */
 #ifndef PROCESS_SIGNALS_H
 #define PROCESS_SIGNALS_H

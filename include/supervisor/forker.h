@@ -35,6 +35,9 @@ int forker_count(void);
 /* Send a signal, unless the child has had this or a stronger one. */
 void forker_signal(int cell, int signo);
 
+/* Send all of them a signal that ends none. */
+void forker_signal_all(int signo);
+
 /* One that has ended. */
 typedef struct ForkerDeath
 {

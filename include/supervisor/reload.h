@@ -32,9 +32,17 @@ MUST_CHECK bool reload_repointed(Settings *s, ErrInfo *err);
 void reload_log_warnings(const Config *config);
 
 /*
- * Read the file again, and what REPOINT has left.  If it is good it is in force and published (unless it is
- * the same as before), and settings that wait for a restart keep their value;
- * if not, that is logged, in err, and nothing changes.  True if it was good.
+ * Let the log go where config says, and say so in the old place if it is another
+ * one.  before is NULL at the start.  False, with err, if log_file cannot be opened:
+ * nothing changes then.
+ */
+MUST_CHECK bool reload_apply_log(
+	const Config *before, const Config *config, ErrInfo *err);
+
+/*
+ * Read the file again, and what REPOINT has left.  If it is good it is in force and
+ * published (unless it is the same as before), and settings that wait for a restart
+ * keep their value; if not, that is logged, in err, and nothing changes.  True if it was good.
  */
 MUST_CHECK bool reload_again(Settings *s, ErrInfo *err);
 

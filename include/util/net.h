@@ -33,6 +33,13 @@ bool net_cidr_contains(const NetCidr *cidr, const struct sockaddr *peer);
 /* 127.0.0.0/8, ::1, or a Unix-domain socket. */
 bool net_is_local(const struct sockaddr *peer);
 
+/*
+ * "192.0.2.1", "::1" or "[local]" into host, always terminated; *port is -1 for a
+ * Unix-domain socket.
+ */
+#define NET_HOST_SIZE 48
+void net_split(const struct sockaddr *peer, char host[NET_HOST_SIZE], int *port);
+
 /* "192.0.2.1:5433", "[::1]:5433" or "[local]" into text, always terminated. */
 #define NET_TEXT_SIZE 64
 void net_format(const struct sockaddr *peer, char text[NET_TEXT_SIZE]);

@@ -32,6 +32,8 @@ typedef struct Session
 	Client client;
 	struct sockaddr_storage peer;
 	char peer_text[NET_TEXT_SIZE];
+	int64_t began_ms; /* monotonic */
+	bool authorized;  /* commands may come */
 	char user[BOARD_NAME_SIZE];
 	char application_name[BOARD_NAME_SIZE];
 	ConsoleRole role;   /* of an operator; a standby has none, but a rule */

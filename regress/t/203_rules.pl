@@ -18,7 +18,8 @@ my $ipv6 = IO::Socket::IP->new(LocalHost => '::1', Listen => 1) ? 1 : 0;
 
 my $wb = WalBouncer->new('wb', upstream => $primary,
 	settings => {
-		listen_addresses => join(',', '127.0.0.1', $ipv6 ? '::1' : (), $remote // ())
+		listen_addresses => join(',', '127.0.0.1', $ipv6 ? '::1' : (), $remote // ()),
+		log_connections => 'true'
 	},
 	rules => [
 		{ name => 'ann_at_work', user => 'ann', application_name => 'work' },
@@ -51,8 +52,8 @@ sub rule_for
 		is(PgWire::error(@messages)->{S}, 'FATAL', "$user: severity of the refusal");
 		return '';
 	}
-	poll_until { $wb->log_content($offset) =~ /connected: .*rule=/ } 10;
-	return $wb->log_content($offset) =~ /connected: .*rule=(\S+)/ ? $1 : '?';
+	poll_until { $wb->log_content($offset) =~ /connection authorized: .*rule=/ } 10;
+	return $wb->log_content($offset) =~ /connection authorized: .*rule=(\S+)/ ? $1 : '?';
 }
 
 is(rule_for('ann', 'work'), 'ann_at_work', 'user and application_name');

@@ -115,6 +115,22 @@ values_are_read_with_their_units(void **state UNUSED)
 		{"log_min_messages", "WARNING", "warning"},
 		{"log_min_messages", "notice", NULL},
 		{"log_min_messages", "", NULL},
+		{"log_destination", "stderr", "stderr"},
+		{"log_destination", "syslog , JSONLOG", "syslog , JSONLOG"},
+		{"log_destination", "stderr, stderr", "stderr, stderr"},
+		{"log_destination", "stderr,jsonlog", NULL},
+		{"log_destination", "stderr,", NULL},
+		{"log_destination", "stderr syslog", NULL},
+		{"log_destination", "csvlog", NULL},
+		{"log_destination", "", NULL},
+		{"syslog_facility", "LOCAL7", "LOCAL7"},
+		{"syslog_facility", "local8", NULL},
+		{"syslog_facility", "daemon", NULL},
+		{"syslog_ident", "wb-1", "wb-1"},
+		{"syslog_ident", "", NULL},
+		{"syslog_ident", "w b", NULL},
+		{"log_connections", "true", "true"},
+		{"log_connections", "on", NULL},
 		{"upstream.conninfo", "host=a port=1", "host=a port=1"},
 		{"upstream.conninfo", "postgresql://u@h/d", "postgresql://u@h/d"},
 		{"upstream.conninfo", "hostt=a", NULL},
@@ -169,7 +185,7 @@ table_is_sound(void **state UNUSED)
 		assert_true(option_set(opt, config, text, &err));
 		assert_true(opt->help[strlen(opt->help) - 1] == '.');
 		assert_true(opt->type == OPTION_STRING || opt->type == OPTION_LEVEL ||
-					opt->min < opt->max);
+					opt->type == OPTION_BOOL || opt->min < opt->max);
 		free(text);
 	}
 	assert_null(option_find("rules"));
