@@ -58,6 +58,7 @@ static struct
 	int pause_ms; /* before the next attempt; 0: none */
 	bool anew;    /* the upstream no longer has what the ring goes on with */
 	Upstream up;
+	LogLimit limit;
 	BoardStatus status;
 } reader;
 
@@ -92,7 +93,7 @@ tell_streaming(TimeLineId tli)
 static void
 warn(const ErrInfo *err)
 {
-	log_err(LOG_WARNING, err);
+	log_err_limited(&reader.limit, LOG_WARNING, err);
 	snprintf(reader.status.reason, sizeof(reader.status.reason), "%.*s",
 		BOARD_ALARM_SIZE - 1, err->message);
 	board_publish(&reader.status);
@@ -139,6 +140,7 @@ pause_before_retry(void)
 		{
 			config_free(previous);
 			reader.pause_ms = FIRST_PAUSE_MS;
+			reader.limit = (LogLimit){0};
 			return;
 		}
 	}
@@ -294,7 +296,10 @@ receive(Position *position)
 			return;
 	}
 	if (received)
+	{
 		reader.pause_ms = FIRST_PAUSE_MS;
+		reader.limit = (LogLimit){0};
+	}
 	switch (end)
 	{
 		case RECEIVE_STOPPED:

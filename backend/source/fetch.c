@@ -359,7 +359,6 @@ fail:
 static FetchStatus
 take_segment(Fetch *f, int *fd)
 {
-	uint64_t suppressed;
 	ErrInfo wrong;
 
 	*fd = open_segment(f, &wrong);
@@ -368,8 +367,7 @@ take_segment(Fetch *f, int *fd)
 		log_msg(LOG_DEBUG1, "fetched WAL segment \"%s\"", f->name);
 		return FETCH_DONE;
 	}
-	if (log_limit(&f->wrong_limit, &suppressed))
-		log_err(LOG_WARNING, &wrong);
+	log_err_limited(&f->wrong_limit, LOG_WARNING, &wrong);
 	return FETCH_NOT_THERE;
 }
 

@@ -342,6 +342,7 @@ bool
 meet_upstream(
 	const Config *config, const Position *position, Upstream *up, ErrInfo *err)
 {
+	static LogLimit limit;
 	bool refused;
 	Facts pin;
 
@@ -350,7 +351,7 @@ meet_upstream(
 	for (int i = 0;
 		 up->conn == NULL && refused && pgconn_host_at(config, i, &pin); i++)
 	{
-		log_err(LOG_WARNING, err);
+		log_err_limited(&limit, LOG_WARNING, err);
 		up->conn = meet_server(config, &pin, position, up, &refused, err);
 		refused = true;
 	}

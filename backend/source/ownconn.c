@@ -55,6 +55,7 @@ struct OwnConn
 	int64_t retry_ms;                  /* OWN_CLOSED: not before */
 	int pause_ms;
 	int failures;
+	LogLimit limit;
 	TimeLineId tli;         /* OWN_STREAMING: what is wanted */
 	Lsn lsn;                /* OWN_STREAMING: of the next byte */
 	Lsn leave_lsn;          /* OWN_STREAMING: from here on, another timeline */
@@ -111,7 +112,7 @@ own_retry_later(OwnConn *own, const ErrInfo *err)
 		Max(own->ctx->config->wal_retrieve_retry_interval_ms, FIRST_PAUSE_MS);
 
 	if (err != NULL)
-		log_err(LOG_WARNING, err);
+		log_err_limited(&own->limit, LOG_WARNING, err);
 	ownconn_close(own);
 	own->failures++;
 	own->retry_ms =

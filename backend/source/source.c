@@ -41,6 +41,7 @@ struct Source
 	SpoolReader *spool; /* NULL: there is none */
 	Archive *archive;   /* NULL: nothing is known of the upstream yet */
 	OwnConn *own;
+	LogLimit limit; /* of what the archive says */
 
 	/* SOURCE_END_OF_TIMELINE, SOURCE_BEYOND_TIMELINE */
 	TimeLineId next_tli;
@@ -313,7 +314,7 @@ read_afar(
 			return SOURCE_WAIT;
 		default:
 			if (why.sqlstate[0] != '\0')
-				log_err(LOG_WARNING, &why);
+				log_err_limited(&src->limit, LOG_WARNING, &why);
 			return own_status(src, status, err);
 	}
 }

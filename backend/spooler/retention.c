@@ -27,6 +27,9 @@ typedef struct Retention
 	int64_t total;
 } Retention;
 
+/* What cannot be listed or removed will not be able to be the next time either. */
+static LogLimit limit;
+
 /* The oldest WAL that a connected standby has not confirmed, or a slot keeps. */
 static Lsn
 oldest_needed(const Config *config, Lsn current)
@@ -63,6 +66,7 @@ remove_first(Retention *r)
 {
 	const SpoolFile *file = &r->list.files[r->first];
 	char path[DURABLE_PATH_SIZE];
+	ErrInfo err;
 
 	if (file->tli == r->current.tli && file->start == r->current.start)
 		return false;
@@ -70,7 +74,9 @@ remove_first(Retention *r)
 		r->segment_size, file->partial);
 	if (unlink(path) != 0 && errno != ENOENT)
 	{
-		log_msg(LOG_WARNING, "could not remove \"%s\": %m", path);
+		errinfo_set(
+			&err, SQLSTATE_IO_ERROR, "could not remove \"%s\": %m", path);
+		log_err_limited(&limit, LOG_WARNING, &err);
 		return false;
 	}
 	if (file_end(r, file) > r->needed)
@@ -168,7 +174,7 @@ retention_run(
 
 	if (!spooldir_list(&r.list, config->state_directory, segment_size, &err))
 	{
-		log_err(LOG_WARNING, &err);
+		log_err_limited(&limit, LOG_WARNING, &err);
 		return true;
 	}
 	for (size_t i = 0; i < r.list.count; i++)

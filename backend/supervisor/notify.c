@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "supervisor/notify.h"
+#include "util/errinfo.h"
 #include "util/log.h"
 #include "util/monotime.h"
 
@@ -63,14 +64,16 @@ set_address(const char *name)
 static bool
 send_message(const char *text)
 {
-	uint64_t suppressed;
+	ErrInfo err;
 
 	if (sendto(notify.fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL,
 			(const struct sockaddr *) &notify.addr, notify.addr_len) >= 0)
 		return true;
-	if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
-		log_limit(&notify.limit, &suppressed))
-		log_msg(LOG_WARNING, "could not notify the service manager: %m");
+	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+		return false;
+	errinfo_set(
+		&err, SQLSTATE_IO_ERROR, "could not notify the service manager: %m");
+	log_err_limited(&notify.limit, LOG_WARNING, &err);
 	return false;
 }
 

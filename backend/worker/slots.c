@@ -39,6 +39,7 @@ static struct
 	size_t count;
 	bool at_end; /* the session's end has been seen to */
 	bool warned;
+	LogLimit limit;
 } slots;
 
 /* ---- what is ours ---- */
@@ -464,11 +465,11 @@ slots_confirm(Session *s)
 	if (slots.used == NULL || s->status.flush == InvalidLsn)
 		return;
 	if (slots.may_go_back && !go_back(s->status.flush, &err))
-		log_err(LOG_WARNING, &err);
+		log_err_limited(&slots.limit, LOG_WARNING, &err);
 	/* what is on disk then keeps more than it must */
 	if (!slot_advance(slots.used, s->status.flush, slots.tli,
 			s->facts.segment_size, &err))
-		log_err(LOG_WARNING, &err);
+		log_err_limited(&slots.limit, LOG_WARNING, &err);
 	if (s->status.restart_lsn == slot_info(slots.used)->restart_lsn)
 		return;
 	s->status.restart_lsn = slot_info(slots.used)->restart_lsn;

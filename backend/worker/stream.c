@@ -59,6 +59,7 @@ typedef struct Stream
 	/* the rule has changed, and what it means is not known yet */
 	bool scope_pending;
 	int64_t scope_retry_ms;
+	LogLimit scope_limit;
 
 	int64_t heard_ms;  /* when the standby last said something */
 	int64_t looked_ms; /* when we last looked whether it had */
@@ -138,7 +139,7 @@ refresh_rule(Stream *st, ErrInfo *err)
 	board_publish(&st->s->status);
 	if (retry)
 	{
-		log_err(LOG_WARNING, err);
+		log_err_limited(&st->scope_limit, LOG_WARNING, err);
 		st->scope_retry_ms = monotime_ms() + SCOPE_RETRY_MS;
 		return true;
 	}

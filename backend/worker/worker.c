@@ -55,6 +55,9 @@ static Session session;
 static int
 try_accept(const ChildContext *ctx, struct sockaddr_storage *peer)
 {
+	static LogLimit limit;
+	ErrInfo err;
+
 	for (size_t i = 0; i < ctx->listen_count; i++)
 	{
 		socklen_t len = sizeof(*peer);
@@ -68,7 +71,9 @@ try_accept(const ChildContext *ctx, struct sockaddr_storage *peer)
 		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
 			errno != ECONNABORTED)
 		{
-			log_msg(LOG_WARNING, "could not accept a connection: %m");
+			errinfo_set(&err, SQLSTATE_CONNECTION_FAILURE,
+				"could not accept a connection: %m");
+			log_err_limited(&limit, LOG_WARNING, &err);
 			/* too many open files, say: the connection stays there meanwhile */
 			poll(NULL, 0, ACCEPT_PAUSE_MS);
 		}
