@@ -17,6 +17,7 @@ static struct
 	volatile sig_atomic_t stop;
 	volatile sig_atomic_t drain;
 	volatile sig_atomic_t cancel;
+	volatile sig_atomic_t hangup;
 	volatile sig_atomic_t exit_at_once;
 } flags;
 
@@ -27,6 +28,8 @@ on_signal(int signo)
 		_exit(EXITCODE_OK);
 	if (signo == SIGINT)
 		flags.cancel = 1;
+	else if (signo == SIGHUP)
+		flags.hangup = 1;
 	else if (flags.exit_at_once)
 		_exit(EXITCODE_OK);
 	else if (signo == SIGTERM)
@@ -47,8 +50,8 @@ on_reopen(int signo UNUSED)
 void
 signals_setup_child(void)
 {
-	static const int handled[] = {SIGTERM, SIGUSR2, SIGINT, SIGQUIT};
-	static const int ignored[] = {SIGHUP, SIGPIPE};
+	static const int handled[] = {SIGTERM, SIGUSR2, SIGINT, SIGQUIT, SIGHUP};
+	static const int ignored[] = {SIGPIPE};
 	struct sigaction action = {.sa_flags = SA_RESTART};
 	sigset_t none;
 
@@ -85,6 +88,15 @@ signals_take_cancel(void)
 	bool requested = flags.cancel;
 
 	flags.cancel = 0;
+	return requested;
+}
+
+bool
+signals_take_hangup(void)
+{
+	bool requested = flags.hangup;
+
+	flags.hangup = 0;
 	return requested;
 }
 

@@ -66,7 +66,8 @@ spooled_position(const Config *config, TimeLineId tli)
 static bool
 is_stream(CellState state)
 {
-	return state == CELL_CATCHUP || state == CELL_STREAMING;
+	return state == CELL_CATCHUP || state == CELL_STREAMING ||
+		   state == CELL_PAUSED;
 }
 
 /*

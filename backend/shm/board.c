@@ -31,6 +31,9 @@
 #include "util/mem.h"
 #include "util/monotime.h"
 
+/* Before a cell's owner is taken for dead in the middle of writing. */
+#define READ_ATTEMPTS 1000
+
 typedef struct BoardCell
 {
 	_Atomic uint32_t state;
@@ -250,7 +253,7 @@ board_view(int i, BoardView *view)
 {
 	BoardCell *cell = cell_at(i);
 
-	for (int attempt = 0; attempt < 1000; attempt++)
+	for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++)
 	{
 		uint32_t version =
 			atomic_load_explicit(&cell->version, memory_order_acquire);
@@ -266,6 +269,25 @@ board_view(int i, BoardView *view)
 			return true;
 	}
 	return false;
+}
+
+Lsn
+board_awaited(void)
+{
+	BoardCell *cell = cell_at(BOARD_MONITOR);
+
+	for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++)
+	{
+		uint32_t version =
+			atomic_load_explicit(&cell->version, memory_order_acquire);
+		Lsn awaited = cell->status.awaited;
+
+		atomic_thread_fence(memory_order_acquire);
+		if (version % 2 == 0 && atomic_load_explicit(&cell->version,
+									memory_order_relaxed) == version)
+			return awaited;
+	}
+	return InvalidLsn;
 }
 
 void

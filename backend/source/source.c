@@ -25,8 +25,13 @@
 #include "source/ownconn.h"
 #include "source/source.h"
 #include "spool/spooldir.h"
+#include "util/flap.h"
 #include "util/log.h"
 #include "util/mem.h"
+#include "util/monotime.h"
+
+/* Of this process, which reads from one source at a time. */
+static Flap place_log;
 
 struct Source
 {
@@ -201,15 +206,10 @@ read_ring(Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got)
 /* ---- all of them ---- */
 
 static void
-set_place(Source *src, BoardSource place, Lsn lsn)
+set_place(Source *src, BoardSource place)
 {
 	if (place == src->place)
 		return;
-	if (place == BOARD_SOURCE_RING && src->place != BOARD_SOURCE_NONE)
-		log_msg(LOG_INFO, "reached the WAL ring at " LSN_FORMAT, LSN_ARGS(lsn));
-	else if (place == BOARD_SOURCE_SPOOL)
-		log_msg(LOG_INFO, "reading WAL from " LSN_FORMAT " from the spool",
-			LSN_ARGS(lsn));
 	if (src->place == BOARD_SOURCE_ARCHIVE)
 		archive_leave(src->archive);
 	if (src->place == BOARD_SOURCE_SPOOL)
@@ -298,7 +298,7 @@ read_afar(
 		if (status != SOURCE_FAILED || err->sqlstate[0] != '\0')
 			return status;
 	}
-	set_place(src, BOARD_SOURCE_UPSTREAM, lsn);
+	set_place(src, BOARD_SOURCE_UPSTREAM);
 	status =
 		ownconn_read(src->own, &src->line, src->tli, lsn, dst, cap, got, err);
 	if (!upstream_lacks(src, status, err) ||
@@ -307,16 +307,71 @@ read_afar(
 	switch (archive_read(src->archive, &src->line, lsn, dst, cap, got, &why))
 	{
 		case SOURCE_OK:
-			set_place(src, BOARD_SOURCE_ARCHIVE, lsn);
+			set_place(src, BOARD_SOURCE_ARCHIVE);
 			return SOURCE_OK;
 		case SOURCE_WAIT:
-			set_place(src, BOARD_SOURCE_ARCHIVE, lsn);
+			set_place(src, BOARD_SOURCE_ARCHIVE);
 			return SOURCE_WAIT;
 		default:
 			if (why.sqlstate[0] != '\0')
 				log_err_limited(&src->limit, LOG_WARNING, &why);
 			return own_status(src, status, err);
 	}
+}
+
+static SourceStatus
+read_anywhere(
+	Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got, ErrInfo *err)
+{
+	switch (read_ring(src, lsn, dst, cap, got))
+	{
+		case RING_OK:
+			set_place(src, BOARD_SOURCE_RING);
+			return SOURCE_OK;
+		case RING_WAIT:
+			set_place(src, BOARD_SOURCE_RING);
+			return SOURCE_WAIT;
+		case RING_LOST:
+			break;
+	}
+	if (read_spool(src, lsn, dst, cap, got))
+	{
+		set_place(src, BOARD_SOURCE_SPOOL);
+		return SOURCE_OK;
+	}
+	return read_afar(src, lsn, dst, cap, got, err);
+}
+
+/* Tell the log where WAL comes from now, if that is not where it came from. */
+static void
+note_place(const Source *src, Lsn lsn)
+{
+	static const char *const names[] = {
+		[BOARD_SOURCE_RING] = "the ring",
+		[BOARD_SOURCE_SPOOL] = "the spool",
+		[BOARD_SOURCE_UPSTREAM] = "upstream",
+		[BOARD_SOURCE_ARCHIVE] = "wal_fetch_command",
+	};
+	/* the ring, 0, is where everybody begins who can */
+	int place = (int) src->place - (int) BOARD_SOURCE_RING;
+	bool left_ring = place_log.told == 0;
+	uint64_t untold;
+	ErrInfo what;
+
+	if (flap_is_quiet(&place_log, place) ||
+		!flap_look(&place_log, place, monotime_ms(), &untold))
+		return;
+	errinfo_set(&what, SQLSTATE_INTERNAL_ERROR,
+		"%sreading WAL from " LSN_FORMAT " on from %s",
+		left_ring ? "not in the ring: " : "", LSN_ARGS(lsn), names[src->place]);
+	if (left_ring)
+		errinfo_detail(&what, "The ring begins at " LSN_FORMAT ".",
+			LSN_ARGS(ring_state(src->ctx->ring).tail));
+	if (untold > 0)
+		errinfo_detail(&what,
+			"This has changed %" PRIu64 " times since the last line about it.",
+			untold);
+	log_err(LOG_LOG, &what);
 }
 
 SourceStatus
@@ -328,24 +383,10 @@ source_read(
 
 	if (status != SOURCE_OK)
 		return status;
-	cap = Min(cap, end - lsn);
-	switch (read_ring(src, lsn, dst, cap, got))
-	{
-		case RING_OK:
-			set_place(src, BOARD_SOURCE_RING, lsn);
-			return SOURCE_OK;
-		case RING_WAIT:
-			set_place(src, BOARD_SOURCE_RING, lsn);
-			return SOURCE_WAIT;
-		case RING_LOST:
-			break;
-	}
-	if (read_spool(src, lsn, dst, cap, got))
-	{
-		set_place(src, BOARD_SOURCE_SPOOL, lsn);
-		return SOURCE_OK;
-	}
-	return read_afar(src, lsn, dst, cap, got, err);
+	status = read_anywhere(src, lsn, dst, Min(cap, end - lsn), got, err);
+	if (status == SOURCE_OK || status == SOURCE_WAIT)
+		note_place(src, lsn);
+	return status;
 }
 
 SourceStatus

@@ -72,8 +72,8 @@ state_of_cell(CellState state)
  * A standby that has applied all up to the end of a page has nothing to do with the
  * header behind it.
  */
-static bool
-is_behind(const BoardStatus *status)
+bool
+standbystate_is_behind(const BoardStatus *status)
 {
 	Lsn reached = board_reached(status);
 	Lsn header = reached % BLOCK_SIZE_MIN == 0 ? WAL_LONG_HEADER_SIZE : 0;
@@ -119,7 +119,7 @@ judge_stream(StandbyVerdict *v, const BoardStatus *status, int64_t now)
 	int64_t heard = Max(status->reply_time, status->state_since);
 	int64_t moved = status->progress_time;
 
-	if (!is_behind(status))
+	if (!standbystate_is_behind(status))
 		return;
 	if (heard != 0 && now - heard >= STANDBY_SILENCE_US)
 		set_silent(v, heard, now);

@@ -71,6 +71,7 @@ struct Feed
 	bool resuming; /* it has begun by the ledger, and may have to begin anew */
 	bool halted;   /* it does not go on: err */
 	ErrInfo err;
+	bool stuck; /* that has been told, and another attempt cannot help */
 
 	Delay delay;        /* the commits in what the filter has */
 	int64_t hold_until; /* the first of them may not go out yet; 0: it may */
@@ -286,6 +287,21 @@ feed_source(Feed *feed)
 	return feed->source;
 }
 
+void
+feed_rest(Feed *feed)
+{
+	if (source_on_ring(feed->source))
+		return;
+	source_free(feed->source);
+	feed->source = source_new(feed->s->ctx, feed->tli);
+}
+
+bool
+feed_is_stuck(const Feed *feed)
+{
+	return feed->stuck;
+}
+
 uint64_t
 feed_blanked_bytes(const Feed *feed)
 {
@@ -417,7 +433,8 @@ fill_filter(Feed *feed, ErrInfo *err)
 			warn_of_mixed(feed);
 			break;
 		case FILTER_LOOKBACK:
-			return look_back(feed, err) ? SOURCE_OK : SOURCE_FAILED;
+			feed->stuck = !look_back(feed, err);
+			return feed->stuck ? SOURCE_FAILED : SOURCE_OK;
 		case FILTER_HALT:
 			/* What came before the trouble is good, and goes first. */
 			feed->halted = true;
@@ -430,12 +447,22 @@ fill_filter(Feed *feed, ErrInfo *err)
 static void
 leave_source(Feed *feed)
 {
-	if (feed->hold_until == feed->left_until || source_on_ring(feed->source) ||
+	if (feed->hold_until == feed->left_until ||
 		feed_hold_ms(feed) < LEAVE_SOURCE_MS)
 		return;
 	feed->left_until = feed->hold_until;
-	source_free(feed->source);
-	feed->source = source_new(feed->s->ctx, feed->tli);
+	feed_rest(feed);
+}
+
+/*
+ * Whether the WAL is not as it must be, or not as we know it (or what we have on
+ * record about it is not): and not just something that could not be found out now.
+ */
+static bool
+is_of_the_wal(const ErrInfo *err)
+{
+	return strcmp(err->sqlstate, SQLSTATE_DATA_CORRUPTED) == 0 ||
+		   strcmp(err->sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED) == 0;
 }
 
 static SourceStatus
@@ -457,6 +484,7 @@ next_filtered(Feed *feed, const uint8_t **wal, size_t *len, ErrInfo *err)
 	if (feed->halted)
 	{
 		*err = feed->err;
+		feed->stuck = is_of_the_wal(err);
 		return SOURCE_FAILED;
 	}
 	status = fill_filter(feed, err);

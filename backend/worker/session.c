@@ -18,6 +18,7 @@
 #include "process/title.h"
 #include "util/log.h"
 #include "util/monotime.h"
+#include "worker/lag.h"
 #include "worker/session.h"
 #include "worker/sessionlog.h"
 
@@ -339,6 +340,9 @@ session_start(
 	s->ctx = ctx;
 	s->peer = *peer;
 	s->began_ms = monotime_ms();
+	s->status.write_lag = LAG_UNKNOWN;
+	s->status.flush_lag = LAG_UNKNOWN;
+	s->status.replay_lag = LAG_UNKNOWN;
 	client_init(&s->client, fd);
 	net_format((const struct sockaddr *) peer, s->peer_text);
 	session_set_state(s, CELL_STARTUP);

@@ -7,42 +7,35 @@
  * nothing to do, the next one is made with the cell marked asleep, and if that
  * has nothing to do either, we wait: so no wake-up is lost (see board.c).
  *
- * While the scope of a changed rule is not known, no WAL is taken from the feed.
+ * While the scope of a changed rule is not known, or an operator has paused the
+ * standby, no WAL is taken from the feed; keepalives go on both ways.
  */
 #include "base.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "pq/message.h"
 #include "pq/replication.h"
 #include "process/signals.h"
+#include "state/pauselist.h"
+#include "util/flap.h"
 #include "util/log.h"
 #include "util/monotime.h"
 #include "worker/feed.h"
+#include "worker/pulse.h"
 #include "worker/reply.h"
+#include "worker/rulechange.h"
 #include "worker/scope.h"
 #include "worker/stream.h"
+#include "worker/streamends.h"
 
 /* How long a standby may be ahead of what the reader has, before that is an error. */
 #define AHEAD_MS 1000
-/* Between two attempts to find out the scope of a changed rule. */
-#define SCOPE_RETRY_MS 1000
-/* Between two keepalives to a standby that is to confirm what it has. */
-#define DRAIN_PING_MS 200
-/* How long the end of a stream may take at shutdown. */
-#define GOODBYE_MS 2000
+/* How long what is queued may take at the end, at least. */
+#define LAST_WORDS_MS 2000
 /* Turns between two looks at what the standby says, while it takes all we send. */
 #define TURNS_PER_LOOK 16
-
-typedef enum StreamEnd
-{
-	STREAM_GOES_ON,
-	STREAM_CLIENT_DONE,  /* the standby has sent CopyDone */
-	STREAM_TIMELINE_END, /* the timeline has ended, and both sides said so */
-	STREAM_FAILED        /* err is for the standby */
-} StreamEnd;
 
 typedef struct Stream
 {
@@ -56,131 +49,37 @@ typedef struct Stream
 	uint64_t blanked_before; /* by the streams of this session */
 	int64_t ahead_until_ms;
 
-	/* the rule has changed, and what it means is not known yet */
-	bool scope_pending;
-	int64_t scope_retry_ms;
-	LogLimit scope_limit;
+	RuleChange change;
+	bool paused; /* by an operator */
+	Flap live;   /* for the log: whether it has caught up */
 
-	int64_t heard_ms;  /* when the standby last said something */
-	int64_t looked_ms; /* when we last looked whether it had */
-	bool pinged;       /* asked for a sign of life since then */
+	Pulse pulse;
 	bool reply_wanted;
 	bool timeline_ended; /* CopyDone has been sent, theirs is awaited */
 	bool at_end;         /* there was no more WAL when we last looked */
 	bool draining;
 	Lsn drain_to;
-	int64_t drain_pinged_ms;
 	unsigned turns;
 	bool waited; /* just now */
 } Stream;
 
-/*
- * The scope that follows from the session's rule now, in force from the next record
- * on.  False, with err, if the stream cannot go on; *retry if it can, but that is not
- * known yet.
- */
+/* Whether WAL may be taken from the feed. */
 static bool
-change_scope(Stream *st, bool *retry, ErrInfo *err)
+may_pump(const Stream *st)
 {
-	Session *s = st->s;
-	LedgerKey key = scope_ledger_key(s);
-	const char *former = feed_ledger_rule(st->feed);
-	Carryover carry;
-	WalScope *scope;
-	bool ok;
-
-	*retry = !scope_compile(s, st->sent, true, former, &scope, &carry, err);
-	if (*retry)
-		return true;
-	/* without a scope the feed goes on by its ledger, if it has one */
-	ok = feed_narrow(st->feed, scope, &carry, err) &&
-		 (scope == NULL || carryover_commit(&carry, &key, err));
-	carryover_clear(&carry);
-	return ok;
-}
-
-/*
- * Take over a newer configuration, and what it means for us.  False, with err, if
- * the stream cannot go on.
- */
-static bool
-refresh_rule(Stream *st, ErrInfo *err)
-{
-	Session *s = st->s;
-	char rule[BOARD_NAME_SIZE];
-	uint64_t digest = rule_filter_digest(&s->rule->filter);
-	int delay_ms = s->rule->send_delay_ms;
-	Config *previous;
-	bool retry;
-
-	snprintf(rule, sizeof(rule), "%s", s->rule->name);
-	if (child_refresh_config(s->ctx, &previous))
-	{
-		session_rematch(s, previous);
-		if (strcmp(rule, s->rule->name) != 0 ||
-			digest != rule_filter_digest(&s->rule->filter))
-		{
-			st->scope_pending = true;
-			st->scope_retry_ms = 0;
-		}
-		if (delay_ms != s->rule->send_delay_ms)
-			log_msg(LOG_LOG,
-				"rule \"%s\" holds commits back for %d ms from " LSN_FORMAT
-				" on, before for %d ms",
-				s->rule->name, s->rule->send_delay_ms, LSN_ARGS(st->sent),
-				delay_ms);
-	}
-	if (!st->scope_pending || monotime_ms() < st->scope_retry_ms ||
-		!facts_get(&s->facts))
-		return true;
-	if (!change_scope(st, &retry, err))
-		return false;
-	st->s->status.filtered = feed_ledger_rule(st->feed) != NULL;
-	board_publish(&st->s->status);
-	if (retry)
-	{
-		log_err_limited(&st->scope_limit, LOG_WARNING, err);
-		st->scope_retry_ms = monotime_ms() + SCOPE_RETRY_MS;
-		return true;
-	}
-	st->scope_pending = false;
-	log_msg(LOG_LOG, "rule \"%s\" has changed, in force from " LSN_FORMAT " on",
-		s->rule->name, LSN_ARGS(st->sent));
-	return true;
-}
-
-/* The same, and tell whoever waits that the scope is what the rule says. */
-static bool
-follow_rule(Stream *st, ErrInfo *err)
-{
-	Session *s = st->s;
-
-	if (!refresh_rule(st, err))
-		return false;
-	if (!st->scope_pending &&
-		s->status.scope_generation != s->ctx->config_generation)
-	{
-		s->status.scope_generation = s->ctx->config_generation;
-		board_publish(&s->status);
-	}
-	return true;
+	return !st->change.pending && !st->paused && !st->timeline_ended;
 }
 
 /* len bytes more are on their way. */
 static void
-tell_sent(Stream *st, size_t len)
+tell_sent(Stream *st, size_t len, Lsn at_hand)
 {
 	BoardStatus *status = &st->s->status;
 
-	/* one that had all there was begins to be behind only now */
-	if (board_reached(status) >= st->sent)
-		status->progress_time = monotime_pg_timestamp();
 	st->sent += len;
-	status->sent = st->sent;
-	status->bytes += len;
 	status->blanked_bytes = st->blanked_before + feed_blanked_bytes(st->feed);
 	status->source = source_place(feed_source(st->feed));
-	board_publish(status);
+	reply_sent(st->s, len, at_hand);
 }
 
 /* Queue WAL that begins at st->sent. */
@@ -189,12 +88,14 @@ queue_wal(Stream *st, const uint8_t *wal, size_t len)
 {
 	uint8_t header[REPLICATION_WAL_HEADER_SIZE];
 	RingState ring = ring_state(st->s->ctx->ring);
+	Lsn end = st->sent + len;
+	Lsn at_hand = Max(ring.head, end);
 
-	replication_wal_header(header, len, st->sent,
-		Max(ring.head, st->sent + len), monotime_pg_timestamp());
+	replication_wal_header(
+		header, len, st->sent, at_hand, monotime_pg_timestamp());
 	buf_put_bytes(client_out(&st->s->client), header, sizeof(header));
 	client_put_wal(&st->s->client, wal, len);
-	tell_sent(st, len);
+	tell_sent(st, len, ring.tli == st->tli ? at_hand : end);
 }
 
 /* Where WAL is waited for is worth telling, too. */
@@ -207,6 +108,28 @@ tell_source(Stream *st)
 		return;
 	st->s->status.source = source;
 	board_publish(&st->s->status);
+}
+
+static void
+set_state(Stream *st, CellState state)
+{
+	bool live = state == CELL_STREAMING;
+	uint64_t untold;
+
+	st->state = state;
+	session_set_state(st->s, state);
+	reply_state_changed(st->s);
+	/* falling behind is told by the source, which is not the ring then */
+	if (!flap_look(&st->live, live, monotime_ms(), &untold) || !live)
+		return;
+	if (untold > 0)
+		log_msg(LOG_LOG,
+			"standby has caught up at " LSN_FORMAT ", after %" PRIu64
+			" times since it was last told",
+			LSN_ARGS(st->sent), untold);
+	else
+		log_msg(LOG_LOG, "standby has caught up at " LSN_FORMAT,
+			LSN_ARGS(st->sent));
 }
 
 /*
@@ -222,7 +145,7 @@ pump(Stream *st, bool *progress, ErrInfo *err)
 	bool held;
 	bool live;
 
-	if (st->scope_pending || st->timeline_ended)
+	if (!may_pump(st))
 		return STREAM_GOES_ON;
 	status = feed_next(st->feed, &wal, &len, err);
 	if (status == SOURCE_OK && len > 0)
@@ -235,11 +158,7 @@ pump(Stream *st, bool *progress, ErrInfo *err)
 	live = held || (source_on_ring(feed_source(st->feed)) &&
 					   (status == SOURCE_WAIT || st->state == CELL_STREAMING));
 	if (live != (st->state == CELL_STREAMING))
-	{
-		st->state = live ? CELL_STREAMING : CELL_CATCHUP;
-		session_set_state(st->s, st->state);
-		reply_state_changed(st->s);
-	}
+		set_state(st, live ? CELL_STREAMING : CELL_CATCHUP);
 	switch (status)
 	{
 		case SOURCE_OK:
@@ -298,7 +217,7 @@ take_frame(Stream *st, const Frame *frame, ErrInfo *why)
 			return st->timeline_ended ? STREAM_TIMELINE_END
 									  : STREAM_CLIENT_DONE;
 		case FRAME_TERMINATE:
-			session_end(st->s);
+			streamends_left(st->s, st->sent);
 		default:
 			errinfo_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
 				"unexpected message type 0x%02X from a standby", frame->type);
@@ -317,82 +236,26 @@ take_frames(Stream *st, bool *progress, ErrInfo *why)
 	if (!st->waited && st->turns++ % TURNS_PER_LOOK != 0)
 		return STREAM_GOES_ON;
 	st->waited = false;
-	st->looked_ms = monotime_ms();
+	pulse_looked(&st->pulse, monotime_ms());
 	client_fill(&st->s->client);
 	while (end == STREAM_GOES_ON)
 	{
 		switch (client_next_frame(&st->s->client, &frame, &err))
 		{
 			case FRAME_OK:
-				st->heard_ms = monotime_ms();
-				st->pinged = false;
+				pulse_heard(&st->pulse, monotime_ms());
 				*progress = true;
 				end = take_frame(st, &frame, why);
 				break;
 			case FRAME_MORE:
 				if (st->s->client.gone)
-				{
-					log_msg(LOG_LOG, "standby left at " LSN_FORMAT,
-						LSN_ARGS(st->sent));
-					session_end(st->s);
-				}
+					streamends_left(st->s, st->sent);
 				return STREAM_GOES_ON;
 			case FRAME_BAD:
 				session_fatal(st->s, &err);
 		}
 	}
 	return end;
-}
-
-/* wal_sender_timeout: ask at half of it, give up at all of it. */
-static void
-check_timeout(Stream *st)
-{
-	int timeout = st->s->ctx->config->wal_sender_timeout_ms;
-	int64_t silent = monotime_ms() - st->heard_ms;
-	ErrInfo err;
-
-	if (timeout == 0)
-		return;
-	/* we may have been stopped ourselves, with its words in our socket */
-	if (silent >= timeout && st->looked_ms < st->heard_ms + timeout)
-	{
-		st->waited = true;
-		return;
-	}
-	if (silent >= timeout)
-	{
-		errinfo_set(&err, SQLSTATE_CONNECTION_FAILURE,
-			"terminating stream at " LSN_FORMAT
-			": nothing from the standby for %d ms",
-			LSN_ARGS(st->sent), timeout);
-		log_err(LOG_WARNING, &err);
-		session_end(st->s);
-	}
-	if (silent >= timeout / 2 && !st->pinged && !client_pending(&st->s->client))
-	{
-		queue_keepalive(st, true);
-		st->pinged = true;
-	}
-}
-
-/*
- * We are to stop: end the stream as a server does that shuts down (walsender.c,
- * WalSndDone): CommandComplete without CopyDone.
- */
-static void
-shut_down(Stream *st)
-{
-	Client *client = &st->s->client;
-
-	if (client_flush_wait(client, GOODBYE_MS))
-	{
-		message_command_complete(client_out(client), "COPY 0");
-		client_flush_wait(client, GOODBYE_MS);
-	}
-	log_msg(LOG_LOG, "stream ended at " LSN_FORMAT ", shutting down",
-		LSN_ARGS(st->sent));
-	session_end(st->s);
 }
 
 /* Smart shutdown: the standby is to have and to confirm what there is now. */
@@ -415,21 +278,94 @@ check_drain(Stream *st)
 	if (st->sent < st->drain_to && !st->at_end && !st->timeline_ended)
 		return;
 	if (confirmed >= Min(st->drain_to, st->sent))
-		shut_down(st);
+		streamends_shut_down(st->s, st->sent);
 	if (!client_pending(&st->s->client) &&
-		monotime_ms() - st->drain_pinged_ms >= DRAIN_PING_MS)
-	{
+		pulse_drain(&st->pulse, monotime_ms()))
 		queue_keepalive(st, true);
-		st->drain_pinged_ms = monotime_ms();
+}
+
+/* wal_sender_timeout. */
+static void
+check_timeout(Stream *st)
+{
+	int timeout = st->s->ctx->config->wal_sender_timeout_ms;
+	ErrInfo err;
+
+	switch (pulse_check(
+		&st->pulse, monotime_ms(), timeout, client_pending(&st->s->client)))
+	{
+		case PULSE_QUIET:
+			break;
+		case PULSE_ASK:
+			queue_keepalive(st, true);
+			break;
+		case PULSE_LOOK:
+			st->waited = true;
+			break;
+		case PULSE_DEAD:
+			errinfo_set(&err, SQLSTATE_CONNECTION_FAILURE,
+				"terminating stream at " LSN_FORMAT
+				": nothing from the standby for %d ms",
+				LSN_ARGS(st->sent), timeout);
+			log_err(LOG_WARNING, &err);
+			session_end(st->s);
 	}
+}
+
+/* Who waits for standbys should not wait for their next report. */
+static void
+check_awaited(Stream *st)
+{
+	if (pulse_await(&st->pulse, monotime_ms(), board_awaited(), st->sent,
+			st->s->status.apply, client_pending(&st->s->client)))
+		queue_keepalive(st, true);
+}
+
+/* Whether an operator wants it so; if that cannot be read, it stays as it is. */
+static bool
+is_paused(const Stream *st)
+{
+	PauseList list;
+	ErrInfo err;
+	bool paused;
+
+	if (!pauselist_read(st->s->ctx->config->state_directory, &list, &err))
+	{
+		log_err(LOG_WARNING, &err);
+		return st->paused;
+	}
+	paused = pauselist_contains(&list, st->s->application_name);
+	pauselist_clear(&list);
+	return paused;
+}
+
+static void
+look_at_pause(Stream *st)
+{
+	BoardStatus *status = &st->s->status;
+
+	if (is_paused(st) == st->paused)
+		return;
+	st->paused = !st->paused;
+	snprintf(status->reason, sizeof(status->reason), "%s",
+		st->paused ? "paused by an operator" : "");
+	board_publish(status);
+	log_msg(LOG_LOG, "standby is %s by an operator at " LSN_FORMAT,
+		st->paused ? "paused" : "resumed", LSN_ARGS(st->sent));
+	if (st->paused)
+		feed_rest(st->feed);
+	set_state(st, st->paused ? CELL_PAUSED : CELL_CATCHUP);
 }
 
 /* What others want from us. */
 static StreamEnd
 check_requests(Stream *st, ErrInfo *err)
 {
-	if (signals_stop_requested())
-		shut_down(st);
+	if (signals_take_hangup())
+		look_at_pause(st);
+	/* what it is not sent, a paused standby cannot confirm */
+	if (signals_stop_requested() || (signals_drain_requested() && st->paused))
+		streamends_shut_down(st->s, st->sent);
 	if (signals_drain_requested())
 		check_drain(st);
 	if (signals_take_cancel())
@@ -438,9 +374,10 @@ check_requests(Stream *st, ErrInfo *err)
 			"canceling statement due to user request");
 		return STREAM_FAILED;
 	}
-	if (!follow_rule(st, err))
+	if (!rulechange_check(&st->change, st->s, st->feed, st->sent, err))
 		return STREAM_FAILED;
 	check_timeout(st);
+	check_awaited(st);
 	return STREAM_GOES_ON;
 }
 
@@ -472,8 +409,8 @@ check_ahead(Stream *st, ErrInfo *err)
 static bool
 wants_wal(const Stream *st)
 {
-	return !client_pending(&st->s->client) && !st->scope_pending &&
-		   !st->timeline_ended && feed_hold_ms(st->feed) < 0;
+	return !client_pending(&st->s->client) && may_pump(st) &&
+		   feed_hold_ms(st->feed) < 0;
 }
 
 static int
@@ -484,21 +421,14 @@ wait_ms(const Stream *st)
 	int source = source_timeout_ms(feed_source(st->feed));
 	bool pending = client_pending(&st->s->client);
 	int held = feed_hold_ms(st->feed);
-	int64_t due = INT32_MAX;
+	int64_t due = pulse_due_ms(&st->pulse, now, timeout, pending, st->draining);
 
-	/* there is no asking while the socket is full */
-	if (timeout > 0)
-		due =
-			Min(due, st->heard_ms +
-						 (st->pinged || pending ? timeout : timeout / 2) - now);
 	if (source >= 0 && wants_wal(st))
 		due = Min(due, source);
-	if (held >= 0 && !pending && !st->scope_pending)
+	if (held >= 0 && !pending && may_pump(st))
 		due = Min(due, held);
-	if (st->scope_pending)
-		due = Min(due, st->scope_retry_ms - now);
-	if (st->draining)
-		due = Min(due, DRAIN_PING_MS);
+	if (st->change.pending)
+		due = Min(due, st->change.retry_ms - now);
 	if (st->ahead_until_ms != 0)
 		due = Min(due, st->ahead_until_ms - now);
 	return (int) Max(due, 1);
@@ -561,86 +491,16 @@ stream_loop(Stream *st, ErrInfo *err)
 	}
 }
 
-/* next_tli and next_tli_startpos (protocol docs, START_REPLICATION). */
+/* COPY mode is over: for good, if it is for the WAL itself. */
 static void
-put_next_timeline(Stream *st)
+note_end(Stream *st, StreamEnd end, const ErrInfo *err)
 {
-	static const MessageColumn columns[] = {
-		{"next_tli", TYPE_INT8, 8},
-		{"next_tli_startpos", TYPE_TEXT, -1},
-	};
-	Buf *out = client_out(&st->s->client);
-	MessageValue values[2];
-	char tli_text[16];
-	char start_text[LSN_TEXT_SIZE];
-	TimeLineId tli;
-	Lsn start;
+	bool halted = end == STREAM_FAILED && feed_is_stuck(st->feed);
 
-	source_next_timeline(feed_source(st->feed), &tli, &start);
-	snprintf(tli_text, sizeof(tli_text), "%u", tli);
-	snprintf(start_text, sizeof(start_text), LSN_FORMAT, LSN_ARGS(start));
-	values[0] = message_value(tli_text);
-	values[1] = message_value(start_text);
-	message_row_description(out, columns, lengthof(columns));
-	message_data_row(out, values, lengthof(values));
-}
-
-/*
- * For a timeline that the ring is not on: has it ended right there, or may it not
- * be had at all?  Both have to be known before COPY mode begins.
- */
-static SourceStatus
-probe(Stream *st, ErrInfo *err)
-{
-	int64_t deadline =
-		monotime_ms() + st->s->ctx->config->authentication_timeout_ms;
-	SourceStatus status;
-
-	while ((status = source_probe(feed_source(st->feed), st->start, err)) ==
-		   SOURCE_WAIT)
-	{
-		short events;
-		int fd = source_fd(feed_source(st->feed), &events);
-
-		if (signals_stop_requested() || signals_drain_requested())
-			session_shutdown(st->s);
-		/* what it says is for later, but must not keep us awake */
-		client_fill(&st->s->client);
-		if (st->s->client.gone)
-			session_end(st->s);
-		if (monotime_ms() >= deadline)
-		{
-			errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
-				"timeline %u is not at hand, and the upstream cannot be "
-				"reached",
-				st->tli);
-			return SOURCE_FAILED;
-		}
-		client_wait(&st->s->client, fd, events,
-			source_timeout_ms(feed_source(st->feed)));
-		board_sleep_end();
-	}
-	return status;
-}
-
-/* The answer when COPY mode is over, or was never entered. */
-static void
-finish(Stream *st, StreamEnd end, const ErrInfo *err)
-{
-	Buf *out = client_out(&st->s->client);
-
-	if (end == STREAM_FAILED)
-	{
-		session_error(st->s, err);
-		return;
-	}
-	if (end == STREAM_CLIENT_DONE)
-		message_copy_done(out);
-	else
-		put_next_timeline(st);
-	/* A server sends both tags. */
-	message_command_complete(out, "START_STREAMING");
-	message_command_complete(out, replcmd_name(REPLCMD_START_PHYSICAL));
+	if (halted)
+		reply_halted(st->s, err);
+	log_msg(LOG_LOG, "%s at " LSN_FORMAT,
+		halted ? "standby halted" : "stream ended", LSN_ARGS(st->sent));
 }
 
 /* All of it between the command and its answer. */
@@ -650,7 +510,8 @@ run(Stream *st, bool filtered)
 	StreamEnd end = STREAM_FAILED;
 	ErrInfo err;
 
-	switch (probe(st, &err))
+	switch (streamends_probe(
+		st->s, feed_source(st->feed), st->tli, st->start, &err))
 	{
 		case SOURCE_OK:
 			message_copy_both(client_out(&st->s->client));
@@ -660,8 +521,9 @@ run(Stream *st, bool filtered)
 				LSN_ARGS(st->start), st->tli, st->s->rule->name,
 				filtered ? ", filtered" : "",
 				st->s->rule->send_delay_ms > 0 ? ", delayed" : "");
+			look_at_pause(st);
 			end = stream_loop(st, &err);
-			log_msg(LOG_LOG, "stream ended at " LSN_FORMAT, LSN_ARGS(st->sent));
+			note_end(st, end, &err);
 			break;
 		case SOURCE_END_OF_TIMELINE:
 			end = STREAM_TIMELINE_END;
@@ -671,9 +533,9 @@ run(Stream *st, bool filtered)
 	}
 	/* The WAL that is queued lies in memory that goes away. */
 	if (!client_flush_wait(&st->s->client,
-			Max(st->s->ctx->config->wal_sender_timeout_ms, GOODBYE_MS)))
+			Max(st->s->ctx->config->wal_sender_timeout_ms, LAST_WORDS_MS)))
 		session_end(st->s);
-	finish(st, end, &err);
+	streamends_answer(st->s, feed_source(st->feed), end, &err);
 }
 
 /* What the standby lacks from under other rules is on record before anything is sent. */
@@ -708,11 +570,9 @@ stream_run(Session *s, const ReplCommand *command)
 	Stream st = {
 		.s = s,
 		.tli = command->tli != 0 ? command->tli : s->facts.tli,
-		.state = CELL_CATCHUP,
 		.start = command->start,
 		.sent = command->start,
 		.blanked_before = s->status.blanked_bytes,
-		.heard_ms = monotime_ms(),
 		.ahead_until_ms = monotime_ms() + AHEAD_MS,
 		.waited = true,
 	};
@@ -725,9 +585,10 @@ stream_run(Session *s, const ReplCommand *command)
 		return;
 	}
 	s->status.filtered = filtered;
+	pulse_begin(&st.pulse, monotime_ms());
 	/* from here on WAL is needed */
 	reply_begin(s, st.tli, st.sent);
-	session_set_state(s, st.state);
+	set_state(&st, CELL_CATCHUP);
 	session_push_end(s, on_end, st.feed);
 	run(&st, filtered);
 	session_pop_end(s);

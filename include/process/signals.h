@@ -8,7 +8,8 @@
  *		INT		cancel the current command (a cancel request)
  *		QUIT	exit at once
  *		USR1	open the log file again, before the next line
- *		HUP, PIPE	ignored (a reload comes through shared memory)
+ *		HUP		look again who is paused (a reload comes through shared memory)
+ *		PIPE	ignored
  */
 #ifndef PROCESS_SIGNALS_H
 #define PROCESS_SIGNALS_H
@@ -22,6 +23,7 @@ bool signals_stop_requested(void);
 bool signals_drain_requested(void);
 /* True once for each request. */
 bool signals_take_cancel(void);
+bool signals_take_hangup(void);
 
 /*
  * While on, TERM and USR2 end the process at once: for a process that may block

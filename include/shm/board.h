@@ -106,7 +106,7 @@ typedef struct BoardStatus
 	int64_t reply_time;     /* when it last said something */
 	/* when the place that it has reached last moved, or was all that was sent */
 	int64_t progress_time;
-	/* from our sending to its confirming, microseconds; -1: not known */
+	/* from having WAL to its confirming it, microseconds; -1: not known */
 	int64_t write_lag;
 	int64_t flush_lag;
 	int64_t replay_lag;
@@ -177,6 +177,9 @@ int board_cell_count(void);
 MUST_CHECK bool board_view(int cell, BoardView *view);
 CellState board_state(int cell);
 pid_t board_pid(int cell);
+
+/* What the monitor's clients wait for, see BoardStatus; InvalidLsn: nothing. */
+Lsn board_awaited(void);
 
 /* Wake the process of a cell, asleep or not.  Async-signal-safe. */
 void board_wake(int cell);

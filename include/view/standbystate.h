@@ -48,6 +48,9 @@ const char *standbystate_name(StandbyState state);
 /* Whether a cell is that of a worker with a standby. */
 bool standbystate_is_standby(const BoardView *view);
 
+/* Whether it has been sent more than it has got through with. */
+bool standbystate_is_behind(const BoardStatus *status);
+
 /*
  * How a standby is.  halt is what is on record of it, or NULL; now is a pg_timestamp.
  */

@@ -49,6 +49,12 @@ MUST_CHECK SourceStatus feed_next(
  */
 int feed_hold_ms(const Feed *feed);
 
+/* No WAL is wanted for a while: let go of where it comes from. */
+void feed_rest(Feed *feed);
+
+/* After SOURCE_FAILED: whether it is because the WAL cannot be filtered. */
+bool feed_is_stuck(const Feed *feed);
+
 /*
  * A new scope for a feed that goes on: never wider than what it had.  A standby
  * that has had everything so far gets the rest of the record that it is in the

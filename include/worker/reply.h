@@ -21,6 +21,15 @@ MUST_CHECK bool reply_take(Session *s, const uint8_t *body, size_t len,
 /* A stream begins at start, on which the standby has said nothing yet. */
 void reply_begin(Session *s, TimeLineId tli, Lsn start);
 
+/*
+ * len bytes more have been queued.  at_hand is how far WAL of the stream's timeline
+ * could be had: what a lag is measured from.
+ */
+void reply_sent(Session *s, size_t len, Lsn at_hand);
+
+/* The stream cannot go on, and err says why: what follows the sent WAL is no good. */
+void reply_halted(Session *s, const ErrInfo *err);
+
 /* The stream has caught up, or has fallen behind: that decides whether it counts. */
 void reply_state_changed(const Session *s);
 

@@ -1,0 +1,92 @@
+/*
+ * pulse.c
+ *		When a standby is to be asked for a sign of life.  See pulse.h.
+ */
+#include "base.h"
+
+#include "worker/pulse.h"
+
+/* Between two keepalives to a standby that is to confirm what it has. */
+#define DRAIN_PING_MS 200
+/* The same, while somebody waits for it. */
+#define AWAIT_PING_MS 20
+
+void
+pulse_begin(Pulse *p, int64_t now_ms)
+{
+	*p = (Pulse){.heard_ms = now_ms, .looked_ms = now_ms};
+}
+
+void
+pulse_looked(Pulse *p, int64_t now_ms)
+{
+	p->looked_ms = now_ms;
+}
+
+void
+pulse_heard(Pulse *p, int64_t now_ms)
+{
+	p->heard_ms = now_ms;
+	p->pinged = false;
+}
+
+PulseVerdict
+pulse_check(Pulse *p, int64_t now_ms, int timeout_ms, bool pending)
+{
+	int64_t silent = now_ms - p->heard_ms;
+
+	if (timeout_ms == 0)
+		return PULSE_QUIET;
+	/* we may have been stopped ourselves, with its words in our socket */
+	if (silent >= timeout_ms)
+		return p->looked_ms < p->heard_ms + timeout_ms ? PULSE_LOOK
+													   : PULSE_DEAD;
+	if (silent < timeout_ms / 2 || p->pinged || pending)
+		return PULSE_QUIET;
+	p->pinged = true;
+	return PULSE_ASK;
+}
+
+bool
+pulse_drain(Pulse *p, int64_t now_ms)
+{
+	if (now_ms - p->drain_pinged_ms < DRAIN_PING_MS)
+		return false;
+	p->drain_pinged_ms = now_ms;
+	return true;
+}
+
+bool
+pulse_await(
+	Pulse *p, int64_t now_ms, Lsn awaited, Lsn sent, Lsn applied, bool pending)
+{
+	if (awaited == InvalidLsn || applied == InvalidLsn || sent < awaited ||
+		applied >= awaited)
+	{
+		p->awaited = InvalidLsn;
+		return false;
+	}
+	/* what is asked for newly is asked for at once */
+	if (pending ||
+		(p->awaited == awaited && now_ms - p->await_pinged_ms < AWAIT_PING_MS))
+		return false;
+	p->awaited = awaited;
+	p->await_pinged_ms = now_ms;
+	return true;
+}
+
+int64_t
+pulse_due_ms(
+	const Pulse *p, int64_t now_ms, int timeout_ms, bool pending, bool draining)
+{
+	bool asked = p->pinged || pending;
+	int64_t due = INT32_MAX;
+
+	if (timeout_ms > 0)
+		due = p->heard_ms + (asked ? timeout_ms : timeout_ms / 2) - now_ms;
+	if (draining)
+		due = Min(due, DRAIN_PING_MS);
+	if (p->awaited != InvalidLsn && !pending)
+		due = Min(due, p->await_pinged_ms + AWAIT_PING_MS - now_ms);
+	return due;
+}

@@ -1,0 +1,62 @@
+/*
+ * pulse.h
+ *		When a standby is to be asked for a sign of life, and when it is given up.
+ *		No connection and no clock here; times are those of the monotonic clock.
+ *
+ * It is asked by a keepalive that wants an answer: when it has been silent for half
+ * of wal_sender_timeout; at a smart shutdown, for what it has got; and often, while
+ * somebody waits until it has applied what it was sent, as otherwise it would say so
+ * only every wal_receiver_status_interval.
+ */
+#ifndef WORKER_PULSE_H
+#define WORKER_PULSE_H
+
+#include "base.h"
+
+#include "util/lsn.h"
+
+typedef struct Pulse
+{
+	int64_t heard_ms;  /* when the standby last said something */
+	int64_t looked_ms; /* when we last looked whether it had */
+	bool pinged;       /* asked for a sign of life since then */
+	int64_t drain_pinged_ms;
+	Lsn awaited; /* what is waited for; InvalidLsn: nothing, or it is not due */
+	int64_t await_pinged_ms;
+} Pulse;
+
+typedef enum PulseVerdict
+{
+	PULSE_QUIET, /* nothing to do */
+	PULSE_ASK,   /* send a keepalive that wants an answer */
+	PULSE_LOOK,  /* look first whether it has said something */
+	PULSE_DEAD   /* give it up */
+} PulseVerdict;
+
+void pulse_begin(Pulse *p, int64_t now_ms);
+void pulse_looked(Pulse *p, int64_t now_ms);
+void pulse_heard(Pulse *p, int64_t now_ms);
+
+/*
+ * By wal_sender_timeout, 0: never.  There is no asking while the socket is full
+ * (pending).  After PULSE_ASK it counts as asked.
+ */
+PulseVerdict pulse_check(
+	Pulse *p, int64_t now_ms, int timeout_ms, bool pending);
+
+/* Draining, with nothing pending: whether to ask now. */
+bool pulse_drain(Pulse *p, int64_t now_ms);
+
+/*
+ * awaited is what somebody waits for, InvalidLsn for nothing; the standby has been
+ * sent and has applied so much (InvalidLsn: it has said that it applies nothing).
+ * Whether to ask now.
+ */
+bool pulse_await(
+	Pulse *p, int64_t now_ms, Lsn awaited, Lsn sent, Lsn applied, bool pending);
+
+/* How long until one of them is due, INT32_MAX at most. */
+int64_t pulse_due_ms(const Pulse *p, int64_t now_ms, int timeout_ms,
+	bool pending, bool draining);
+
+#endif /* WORKER_PULSE_H */

@@ -1,0 +1,126 @@
+/*
+ * test_pulse.c
+ *		When a standby is asked for a sign of life.
+ */
+#include "base.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "worker/pulse.h"
+
+#define TIMEOUT 60000
+
+static Pulse p;
+
+static int
+begin(void **state UNUSED)
+{
+	pulse_begin(&p, 1000);
+	return 0;
+}
+
+static void
+one_that_is_silent_is_asked_once_and_then_given_up(void **state UNUSED)
+{
+	assert_int_equal(pulse_due_ms(&p, 1000, TIMEOUT, false, false), 30000);
+	assert_int_equal(pulse_check(&p, 30999, TIMEOUT, false), PULSE_QUIET);
+	assert_int_equal(pulse_check(&p, 31000, TIMEOUT, false), PULSE_ASK);
+	assert_int_equal(pulse_check(&p, 31001, TIMEOUT, false), PULSE_QUIET);
+	assert_int_equal(pulse_due_ms(&p, 31001, TIMEOUT, false, false), 29999);
+	/* we have not even looked since */
+	assert_int_equal(pulse_check(&p, 61000, TIMEOUT, false), PULSE_LOOK);
+	pulse_looked(&p, 61000);
+	assert_int_equal(pulse_check(&p, 61000, TIMEOUT, false), PULSE_DEAD);
+}
+
+static void
+whoever_speaks_is_asked_anew(void **state UNUSED)
+{
+	assert_int_equal(pulse_check(&p, 31000, TIMEOUT, false), PULSE_ASK);
+	pulse_heard(&p, 32000);
+	assert_int_equal(pulse_check(&p, 61000, TIMEOUT, false), PULSE_QUIET);
+	assert_int_equal(pulse_check(&p, 62000, TIMEOUT, false), PULSE_ASK);
+}
+
+static void
+there_is_no_asking_while_the_socket_is_full(void **state UNUSED)
+{
+	assert_int_equal(pulse_check(&p, 40000, TIMEOUT, true), PULSE_QUIET);
+	assert_int_equal(pulse_due_ms(&p, 40000, TIMEOUT, true, false), 21000);
+	assert_int_equal(pulse_check(&p, 40000, TIMEOUT, false), PULSE_ASK);
+}
+
+static void
+without_a_timeout_there_is_none(void **state UNUSED)
+{
+	assert_int_equal(pulse_check(&p, INT32_MAX, 0, false), PULSE_QUIET);
+	assert_int_equal(pulse_due_ms(&p, 1000, 0, false, false), INT32_MAX);
+}
+
+static void
+an_idle_stream_has_no_timer_for_waiters(void **state UNUSED)
+{
+	assert_false(pulse_await(&p, 1000, InvalidLsn, 500, 100, false));
+	/* it has not been sent that, it has applied it, or it applies nothing */
+	assert_false(pulse_await(&p, 1000, 501, 500, 100, false));
+	assert_false(pulse_await(&p, 1000, 500, 500, 500, false));
+	assert_false(pulse_await(&p, 1000, 500, 500, InvalidLsn, false));
+	assert_int_equal(pulse_due_ms(&p, 1000, 0, false, false), INT32_MAX);
+}
+
+static void
+what_is_awaited_is_asked_for_at_once_and_often(void **state UNUSED)
+{
+	assert_true(pulse_await(&p, 1000, 500, 500, 100, false));
+	assert_false(pulse_await(&p, 1001, 500, 500, 100, false));
+	assert_int_equal(pulse_due_ms(&p, 1001, TIMEOUT, false, false), 19);
+	assert_true(pulse_await(&p, 1020, 500, 500, 499, false));
+	/* something else is news */
+	assert_true(pulse_await(&p, 1021, 600, 600, 499, false));
+	/* and comes to an end */
+	assert_false(pulse_await(&p, 1041, 600, 600, 600, false));
+	assert_int_equal(pulse_due_ms(&p, 1041, 0, false, false), INT32_MAX);
+	/* the timeouts do not count it */
+	assert_false(p.pinged);
+}
+
+static void
+what_is_awaited_waits_for_the_socket(void **state UNUSED)
+{
+	assert_false(pulse_await(&p, 1000, 500, 500, 100, true));
+	assert_true(pulse_await(&p, 1001, 500, 500, 100, false));
+	assert_int_equal(pulse_due_ms(&p, 1002, 0, true, false), INT32_MAX);
+}
+
+static void
+draining_asks_again_and_again(void **state UNUSED)
+{
+	assert_true(pulse_drain(&p, 1000));
+	assert_false(pulse_drain(&p, 1199));
+	assert_true(pulse_drain(&p, 1200));
+	assert_int_equal(pulse_due_ms(&p, 1200, TIMEOUT, false, true), 200);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(
+			one_that_is_silent_is_asked_once_and_then_given_up, begin),
+		cmocka_unit_test_setup(whoever_speaks_is_asked_anew, begin),
+		cmocka_unit_test_setup(
+			there_is_no_asking_while_the_socket_is_full, begin),
+		cmocka_unit_test_setup(without_a_timeout_there_is_none, begin),
+		cmocka_unit_test_setup(an_idle_stream_has_no_timer_for_waiters, begin),
+		cmocka_unit_test_setup(
+			what_is_awaited_is_asked_for_at_once_and_often, begin),
+		cmocka_unit_test_setup(what_is_awaited_waits_for_the_socket, begin),
+		cmocka_unit_test_setup(draining_asks_again_and_again, begin),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
