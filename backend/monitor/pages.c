@@ -12,6 +12,7 @@
 
 #include "exitcode.h"
 #include "monitor/samples.h"
+#include "monitor/healthpage.h"
 #include "monitor/metrics.h"
 #include "monitor/page.h"
 #include "monitor/pages.h"
@@ -88,45 +89,6 @@ answer_page(HttpConn *conn, const HttpReq *req UNUSED)
 	buf_put_bytes(&body, page_html, page_html_len);
 	http_reply(
 		conn, 200, "text/html; charset=utf-8", pages.page_headers, &body);
-}
-
-/* ---- /healthz ---- */
-
-/* A line for each critical alarm. */
-static void
-put_critical(Buf *out)
-{
-	ViewTable *table = viewtable_new(view_find("alarms"), pages.ctx);
-
-	for (size_t row = 0; row < viewtable_row_count(table); row++)
-	{
-		const char *severity = viewtable_value_of(table, row, "severity");
-		const char *message = viewtable_value_of(table, row, "message");
-
-		if (severity != NULL && strcmp(severity, "critical") == 0)
-		{
-			message = message != NULL ? message : "unknown";
-			buf_put_bytes(out, message, strlen(message));
-			buf_put_u8(out, '\n');
-		}
-	}
-	viewtable_free(table);
-}
-
-static void
-answer_health(HttpConn *conn, const HttpReq *req)
-{
-	int code = 200;
-	Buf body;
-
-	buf_init(&body, ANSWER_MAX);
-	if (httpreq_param(req, "strict") != NULL)
-		put_critical(&body);
-	if (body.len > 0)
-		code = 503;
-	else
-		buf_put_bytes(&body, "ok\n", 3);
-	http_reply(conn, code, "text/plain; charset=utf-8", NULL, &body);
 }
 
 /* ---- /metrics ---- */
@@ -220,7 +182,8 @@ answer_status(HttpConn *conn, const HttpReq *req UNUSED)
 
 static const Page table_of_pages[] = {
 	{"/", answer_page, {NULL}},
-	{"/healthz", answer_health, {"strict", NULL}},
+	{"/healthz", healthpage_request,
+		{"strict", "application_name", "max_lag_bytes"}},
 	{"/metrics", answer_metrics, {NULL}},
 	{"/standbys", standbypage_request,
 		{"application_name", "rule", "wait_lsn", "count", "timeout"}},
@@ -247,6 +210,7 @@ void
 pages_init(const ChildContext *ctx)
 {
 	pages.ctx = ctx;
+	healthpage_init(ctx);
 	pages.page_headers = make_page_headers();
 }
 

@@ -9,7 +9,6 @@
  */
 #include "base.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,27 +228,6 @@ start_waiting(const Waiter *asked, HttpConn *conn)
 
 /* ---- requests ---- */
 
-/* A parameter that is a number; absent: *value stays. */
-static bool
-get_number(const HttpReq *req, const char *name, int64_t min, int64_t max,
-	int64_t *value)
-{
-	const char *text = httpreq_param(req, name);
-	char *end;
-	long long number;
-
-	if (text == NULL)
-		return true;
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	number = strtoll(text, &end, 10);
-	if (errno != 0 || *end != '\0' || number < min || number > max)
-		return false;
-	*value = number;
-	return true;
-}
-
 void
 standbypage_request(HttpConn *conn, const HttpReq *req)
 {
@@ -269,10 +247,10 @@ standbypage_request(HttpConn *conn, const HttpReq *req)
 	else if (lsn_text != NULL &&
 			 (!lsn_parse(lsn_text, &asked.lsn) || asked.lsn == InvalidLsn))
 		http_reply_text(conn, 400, "\"wait_lsn\" is not an LSN (X/X)");
-	else if (!get_number(req, "count", 1, COUNT_MAX, &count))
+	else if (!httpreq_number(req, "count", 1, COUNT_MAX, &count))
 		http_reply_text(
 			conn, 400, "\"count\" must be between 1 and %d", COUNT_MAX);
-	else if (!get_number(req, "timeout", 0, TIMEOUT_MS_MAX, &timeout_ms))
+	else if (!httpreq_number(req, "timeout", 0, TIMEOUT_MS_MAX, &timeout_ms))
 		http_reply_text(conn, 400,
 			"\"timeout\" must be between 0 and %d milliseconds",
 			TIMEOUT_MS_MAX);

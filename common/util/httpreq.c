@@ -7,6 +7,8 @@
  */
 #include "base.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -344,4 +346,25 @@ httpreq_param(const HttpReq *req, const char *name)
 			return req->params[i].value;
 	}
 	return NULL;
+}
+
+bool
+httpreq_number(const HttpReq *req, const char *name, int64_t min, int64_t max,
+	int64_t *value)
+{
+	const char *text = httpreq_param(req, name);
+	char *end;
+	long long number;
+
+	if (text == NULL)
+		return true;
+	/* strtoll takes blanks and signs */
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	number = strtoll(text, &end, 10);
+	if (errno != 0 || *end != '\0' || number < min || number > max)
+		return false;
+	*value = number;
+	return true;
 }

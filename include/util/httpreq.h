@@ -50,5 +50,11 @@ MUST_CHECK HttpReqStatus httpreq_parse(
 
 /* The value of a parameter, or NULL. */
 const char *httpreq_param(const HttpReq *req, const char *name);
+/*
+ * A parameter that is a whole number, 0 or more.  False if it is something else or
+ * out of range; if it is not there *value stays.
+ */
+MUST_CHECK bool httpreq_number(const HttpReq *req, const char *name,
+	int64_t min, int64_t max, int64_t *value);
 
 #endif /* UTIL_HTTPREQ_H */

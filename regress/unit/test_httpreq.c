@@ -157,6 +157,29 @@ what_is_wrong_is_refused(void **state UNUSED)
 }
 
 static void
+numbers_are_whole_and_in_range(void **state UNUSED)
+{
+	int64_t value = 7;
+
+	must_parse("GET /?a=0&b=600000&c=-1&d=+1&e=&f=1s&g=9223372036854775808&h=08"
+			   " HTTP/1.1\r\n" HOST "\r\n");
+	assert_true(httpreq_number(&req, "x", 0, 10, &value));
+	assert_int_equal(value, 7);
+	assert_true(httpreq_number(&req, "a", 0, 10, &value));
+	assert_int_equal(value, 0);
+	assert_true(httpreq_number(&req, "b", 0, 600000, &value));
+	assert_int_equal(value, 600000);
+	assert_true(httpreq_number(&req, "h", 0, 600000, &value));
+	assert_int_equal(value, 8);
+	assert_false(httpreq_number(&req, "a", 1, 10, &value));
+	assert_false(httpreq_number(&req, "b", 0, 599999, &value));
+	for (const char *name = "cdefg"; *name != '\0'; name++)
+		assert_false(
+			httpreq_number(&req, (char[]){*name, '\0'}, 0, INT64_MAX, &value));
+	assert_int_equal(value, 8);
+}
+
+static void
 a_request_may_come_byte_by_byte(void **state UNUSED)
 {
 	static const char text[] =
@@ -216,6 +239,7 @@ main(void)
 		cmocka_unit_test(a_proxys_form_is_understood),
 		cmocka_unit_test(connections_stay_as_agreed),
 		cmocka_unit_test(what_is_wrong_is_refused),
+		cmocka_unit_test(numbers_are_whole_and_in_range),
 		cmocka_unit_test(a_request_may_come_byte_by_byte),
 		cmocka_unit_test(a_head_has_an_end),
 	};
