@@ -379,8 +379,12 @@ turn(bool *asleep)
 static bool
 wait_for_facts(Facts *facts)
 {
+	Config *previous;
+
 	while (!facts_get(facts))
 	{
+		if (child_refresh_config(spooler.ctx, &previous))
+			config_free(previous);
 		if (signals_stop_requested())
 			return false;
 		board_sleep_begin();

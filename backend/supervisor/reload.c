@@ -126,9 +126,9 @@ reload_apply_log(const Config *before, const Config *config, ErrInfo *err)
 	if (strcmp(before != NULL ? before->log_file : "", config->log_file) != 0 ||
 		strcmp(before != NULL ? before->log_destination : "stderr",
 			config->log_destination) != 0)
-		log_msg(LOG_LOG, "the log goes on in %s, by log_destination \"%s\"",
-			config->log_file[0] != '\0' ? config->log_file : "standard error",
-			config->log_destination);
+		log_msg(LOG_LOG,
+			"the log goes on by log_destination \"%s\", log_file \"%s\"",
+			config->log_destination, config->log_file);
 	return logconf_apply(config, err);
 }
 

@@ -42,7 +42,8 @@ MUST_CHECK bool reload_apply_log(
 /*
  * Read the file again, and what REPOINT has left.  If it is good it is in force and
  * published (unless it is the same as before), and settings that wait for a restart
- * keep their value; if not, that is logged, in err, and nothing changes.  True if it was good.
+ * keep their value; if not, that is logged, in err, and nothing changes.  True if it
+ * was good.
  */
 MUST_CHECK bool reload_again(Settings *s, ErrInfo *err);
 

@@ -72,7 +72,7 @@ sub log_to
 log_to($file, log_connections => 'true', log_disconnections => 'true');
 $wb->start_streaming;
 is(common_file(), $file, 'all processes write to log_file');
-like(slurp_file($stderr), qr/the log goes on in \Q$file\E/, 'which standard error says');
+like(slurp_file($stderr), qr/the log goes on by log_destination "stderr", log_file "\Q$file\E"/, 'which standard error says');
 
 my $rx = $wb->receive('rx', user => 'user', application_name => 'app');
 like($wb->log_content, qr/worker 127\.0\.0\.1:\d+ LOG:  connection received: host=127\.0\.0\.1 port=\d+\n/, 'a connection');
