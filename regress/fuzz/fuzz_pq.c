@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pq/consolecmd.h"
+#include "pq/extended.h"
 #include "pq/frame.h"
 #include "pq/replcmd.h"
 #include "pq/replication.h"
@@ -118,6 +120,56 @@ fuzz_text(const uint8_t *data, size_t len)
 	free(text);
 }
 
+/* What is said to the console, statement by statement. */
+static void
+fuzz_console(const uint8_t *data, size_t len)
+{
+	char *text = malloc(len + 1);
+	ConsoleCommand command;
+	ErrInfo err = {.sqlstate = ""};
+	size_t pos = 0;
+
+	must(text != NULL);
+	if (len > 0)
+		memcpy(text, data, len);
+	text[len] = '\0';
+	while (text[pos] != '\0')
+	{
+		size_t before = pos;
+
+		if (!consolecmd_next(text, &pos, &command, &err))
+		{
+			must(err.sqlstate[0] != '\0' && err.position > 0);
+			break;
+		}
+		must(pos > before && pos <= len);
+		must(strlen(command.argument) < sizeof(command.argument));
+		must(strlen(command.value) < sizeof(command.value));
+	}
+	free(text);
+}
+
+static void
+fuzz_extended(const uint8_t *data, size_t len)
+{
+	Frame frame = {.type = FRAME_DESCRIBE, .body = data, .len = len};
+	ExtendedParse parse;
+	ExtendedBind bind;
+	ExtendedTarget target;
+	ExtendedExecute execute;
+	ErrInfo err;
+
+	if (extended_parse(&frame, &parse, &err))
+		must(strlen(parse.statement) + strlen(parse.query) < len);
+	if (extended_bind(&frame, &bind, &err))
+		must(bind.formats.count <= EXTENDED_FORMATS_MAX &&
+			 strlen(bind.portal) + strlen(bind.statement) < len);
+	if (extended_target(&frame, &target, &err))
+		must(strlen(target.name) < len);
+	if (extended_execute(&frame, &execute, &err))
+		must(execute.row_limit <= INT32_MAX && strlen(execute.portal) < len);
+}
+
 static void
 fuzz_client(const uint8_t *data, size_t len)
 {
@@ -150,6 +202,8 @@ static void (*const decoders[])(const uint8_t *data, size_t len) = {
 	fuzz_text,
 	fuzz_client,
 	fuzz_server,
+	fuzz_console,
+	fuzz_extended,
 };
 
 int
