@@ -172,9 +172,13 @@ buf_put_space(Buf *b, size_t n)
 void
 buf_put_bytes(Buf *b, const void *p, size_t n)
 {
-	uint8_t *to = buf_put_space(b, n);
+	uint8_t *to;
 
-	if (to != NULL && n > 0)
+	/* there may be no memory yet to be 0 bytes behind of */
+	if (n == 0)
+		return;
+	to = buf_put_space(b, n);
+	if (to != NULL)
 		memcpy(to, p, n);
 }
 

@@ -124,6 +124,8 @@ writer_and_reader_agree(void **state UNUSED)
 	Buf b;
 
 	buf_init(&b, 1000);
+	buf_put_bytes(&b, NULL, 0);
+	assert_int_equal(b.len, 0);
 	buf_put_u8(&b, 9);
 	buf_put_be16(&b, 0x0102);
 	buf_put_be32(&b, 0x01020304);
