@@ -316,25 +316,36 @@ note_status(const char *status)
 		log_err(LOG_WARNING, &err);
 }
 
-/* The pid file, and what can be there once only: the sockets. */
-static void
-set_up_files(const Config *config)
+static bool
+take_pidfile(const Config *config, ErrInfo *err)
 {
-	char *lock_text = pidnote_format(&super.settings, super.started);
-	char *path = NULL;
-	ErrInfo err;
+	char *path;
+	bool ok;
 
 	if (config->pid_file[0] != '\0')
 		path = mem_strdup(config->pid_file);
 	else if (config->state_directory[0] != '\0')
 		path = mem_asprintf("%s/walbouncer.pid", config->state_directory);
-	if (path != NULL && (!pidfile_lock(&super.pidfile, path, &err) ||
-							!write_pidfile(PIDNOTE_STARTING, &err)))
-		log_fatal_err(EXITCODE_STARTUP, &err);
-	if (!listen_open(config, super.passed_sockets, lock_text, &err))
-		log_fatal_err(EXITCODE_STARTUP, &err);
+	else
+		return true;
+	ok = pidfile_lock(&super.pidfile, path, err) &&
+		 write_pidfile(PIDNOTE_STARTING, err);
 	free(path);
+	return ok;
+}
+
+/* What can be there once only: the pid file, the sockets. */
+static void
+set_up_files(const Config *config)
+{
+	char *lock_text = pidnote_format(&super.settings, super.started);
+	ErrInfo err;
+	bool ok = take_pidfile(config, &err) &&
+			  listen_open(config, super.passed_sockets, lock_text, &err);
+
 	free(lock_text);
+	if (!ok)
+		log_fatal_err(EXITCODE_STARTUP, &err);
 }
 
 static void
