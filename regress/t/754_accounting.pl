@@ -8,9 +8,11 @@ use warnings;
 use File::Path qw(rmtree);
 use Http;
 use IPC::Run;
+use List::Util qw(max);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(time);
 use WalBouncer;
 
 sub new_wb
@@ -182,7 +184,7 @@ foreach my $major (majors())
 
 my $primary = new_primary('primary');
 $primary->safe_psql('postgres', "CREATE DATABASE $_") foreach qw(one two);
-my $oid = $primary->safe_psql('postgres', "SELECT oid FROM pg_database WHERE datname = 'one'");
+my ($oid, $two) = map { $primary->safe_psql('postgres', "SELECT oid FROM pg_database WHERE datname = '$_'") } qw(one two);
 
 # without SQL there are OIDs; that is said once
 my $wb = new_wb('nameless', $primary, upstream_settings => { catalog_database => 'nowhere' },
@@ -216,6 +218,35 @@ ok(poll_until(sub { (stats($wb)->{skipped}{''}{bytes} // 0) > 0 }), 'what the ri
 $before = stats($wb)->{total}{''}{records};
 $primary->safe_psql('two', 'CREATE TABLE v AS SELECT i FROM generate_series(1, 1000) i');
 ok(poll_until(sub { stats($wb)->{total}{''}{records} >= $before + 1000 }), 'counting goes on');
+$wb->stop;
+
+# An upstream that takes a connection and does not answer delays nobody: its sessions
+# write on, and the monitor counts and answers.
+$wb = new_wb('silent', $primary);
+$wb->start_streaming;
+append_to_file("$wb->{dir}/messages.sql", "SELECT pg_logical_emit_message(false, '', 'x')");
+my $bench = pgbench_start($primary, 'two', '-f', "$wb->{dir}/messages.sql", qw(-T 600 -R 500));
+my $postmaster = $primary->{_pid};
+END { kill 'CONT', $postmaster if $postmaster; }
+ok(poll_until(sub { (stats($wb)->{database}{two}{records} // 0) > 0 }), 'a database with a name');
+kill 'STOP', $postmaster;
+$monitor = monitor_pid($wb);
+kill 'KILL', $monitor;
+my $nameless = "oid " . $two;
+ok(poll_until(sub { (stats($wb)->{database}{$nameless}{records} // 0) > 0 }), 'another monitor has no names');
+my ($slowest, $until) = (0, time() + 5);
+while (time() < $until)
+{
+	my $began = time();
+	$before = stats($wb)->{database}{$nameless}{records};
+	$slowest = max($slowest, time() - $began);
+}
+cmp_ok($slowest, '<', 1, 'it answers while it waits for the upstream');
+ok(poll_until(sub { stats($wb)->{database}{$nameless}{records} > $before }), 'and counts');
+$wb->wait_for_log(qr/WARNING:  could not get names of databases from upstream: no answer/);
+kill 'CONT', $postmaster;
+ok(poll_until(sub { (stats($wb)->{database}{two}{records} // 0) > $before }), 'when it answers again there is the name');
+kill 'TERM', $bench;
 $wb->stop;
 $primary->stop;
 
