@@ -127,7 +127,7 @@ as_user()
 		PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin)
 	local v
 
-	for v in CI PG_TEST_TIMEOUT_DEFAULT WB_SMALL_FS ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS; do
+	for v in CI PG_TEST_TIMEOUT_DEFAULT WB_SMALL_FS WB_OTHER_PSQL ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS; do
 		[ -z "${!v-}" ] || env+=("$v=${!v}")
 	done
 	if is_root; then

@@ -153,7 +153,7 @@ damage_never_reads_past_the_end(void **state UNUSED)
 	}
 }
 
-/* What a PostgreSQL 15 sent for these with PQexecParams(..., 1). */
+/* What the send functions of PostgreSQL 15 make of these. */
 static void
 binary_values(void **state UNUSED)
 {
