@@ -6,6 +6,8 @@
 
 #include "worker/pulse.h"
 
+/* Before a standby that has something to do is asked how it gets on. */
+#define BEHIND_PING_MS 11000
 /* Between two keepalives to a standby that is to confirm what it has. */
 #define DRAIN_PING_MS 200
 /* The same, while somebody waits for it. */
@@ -48,6 +50,17 @@ pulse_check(Pulse *p, int64_t now_ms, int timeout_ms, bool pending)
 }
 
 bool
+pulse_behind(Pulse *p, int64_t now_ms, bool behind, bool pending)
+{
+	p->behind = behind;
+	if (!behind || pending || p->pinged ||
+		now_ms - p->heard_ms < BEHIND_PING_MS)
+		return false;
+	p->pinged = true;
+	return true;
+}
+
+bool
 pulse_drain(Pulse *p, int64_t now_ms)
 {
 	if (now_ms - p->drain_pinged_ms < DRAIN_PING_MS)
@@ -84,6 +97,8 @@ pulse_due_ms(
 
 	if (timeout_ms > 0)
 		due = p->heard_ms + (asked ? timeout_ms : timeout_ms / 2) - now_ms;
+	if (p->behind && !asked)
+		due = Min(due, p->heard_ms + BEHIND_PING_MS - now_ms);
 	if (draining)
 		due = Min(due, DRAIN_PING_MS);
 	if (p->awaited != InvalidLsn && !pending)

@@ -22,6 +22,7 @@
 #include "util/flap.h"
 #include "util/log.h"
 #include "util/monotime.h"
+#include "view/standbystate.h"
 #include "worker/feed.h"
 #include "worker/pulse.h"
 #include "worker/reply.h"
@@ -312,6 +313,16 @@ check_timeout(Stream *st)
 	}
 }
 
+/* Whoever looks at the board is to know whether it is stalled. */
+static void
+check_behind(Stream *st)
+{
+	if (pulse_behind(&st->pulse, monotime_ms(),
+			standbystate_is_behind(&st->s->status),
+			client_pending(&st->s->client)))
+		queue_keepalive(st, true);
+}
+
 /* Who waits for standbys should not wait for their next report. */
 static void
 check_awaited(Stream *st)
@@ -377,6 +388,7 @@ check_requests(Stream *st, ErrInfo *err)
 	if (!rulechange_check(&st->change, st->s, st->feed, st->sent, err))
 		return STREAM_FAILED;
 	check_timeout(st);
+	check_behind(st);
 	check_awaited(st);
 	return STREAM_GOES_ON;
 }

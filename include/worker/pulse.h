@@ -4,7 +4,9 @@
  *		No connection and no clock here; times are those of the monotonic clock.
  *
  * It is asked by a keepalive that wants an answer: when it has been silent for half
- * of wal_sender_timeout; at a smart shutdown, for what it has got; and often, while
+ * of wal_sender_timeout, or for somewhat more than 10 s, PostgreSQL's default of
+ * wal_receiver_status_interval, and has something to do, so that one that says
+ * nothing then is known to be stalled (standbystate.h); at a smart shutdown, for what it has got; and often, while
  * somebody waits until it has applied what it was sent, as otherwise it would say so
  * only every wal_receiver_status_interval.
  */
@@ -20,6 +22,7 @@ typedef struct Pulse
 	int64_t heard_ms;  /* when the standby last said something */
 	int64_t looked_ms; /* when we last looked whether it had */
 	bool pinged;       /* asked for a sign of life since then */
+	bool behind;       /* it had something to do when we last looked */
 	int64_t drain_pinged_ms;
 	Lsn awaited; /* what is waited for; InvalidLsn: nothing, or it is not due */
 	int64_t await_pinged_ms;
@@ -43,6 +46,12 @@ void pulse_heard(Pulse *p, int64_t now_ms);
  */
 PulseVerdict pulse_check(
 	Pulse *p, int64_t now_ms, int timeout_ms, bool pending);
+
+/*
+ * behind says whether the standby has something to do.  Whether to ask it now: once,
+ * until it says something.
+ */
+bool pulse_behind(Pulse *p, int64_t now_ms, bool behind, bool pending);
 
 /* Draining, with nothing pending: whether to ask now. */
 bool pulse_drain(Pulse *p, int64_t now_ms);

@@ -147,6 +147,7 @@ foreach my $view (sort keys %same_names)
 # -- standbys and upstream ---------------------------------------------------
 
 my $part = $wb->add_standby('part');
+my $mute = $wb->add_standby('mute', rule => 'all', conf => 'wal_receiver_status_interval = 0');
 my $rx = $wb->receive('rx', rule => 'all', application_name => 'receiver');
 my $local = $wb->receive('local', socket => 1, application_name => 'local');
 wait_for_replay($primary, $part);
@@ -339,7 +340,8 @@ ok($wb->reload, 'one that does not');
 is(alarms(), '', 'ends it');
 
 # Replay that has been paused: the standby says something, but does not move.
-$part->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+# One that reports nothing by itself is asked.
+$_->safe_psql('postgres', 'SELECT pg_wal_replay_pause()') foreach $part, $mute;
 ok($part->poll_query_until('postgres', "SELECT pg_get_wal_replay_pause_state() = 'paused'"), 'replay pauses');
 my $paused_at = $part->safe_psql('postgres', 'SELECT pg_last_wal_replay_lsn()');
 some_wal();
@@ -347,10 +349,11 @@ $row = becomes('part', 'stalled', qr/^replay has not moved for \d+ s at \Q$pause
 	'a standby whose replay is paused is stalled');
 is($row->{replay_lsn}, $paused_at, 'where it is');
 cmp_ok($row->{replay_lag_bytes}, '>', 500_000, 'how far it is behind');
-($alarm) = $wb->show('alarms');
-is("$alarm->{severity} $alarm->{source} $alarm->{name}", 'warning standby part', 'which is an alarm');
+is(scalar(grep { "$_->{severity} $_->{source} $_->{name}" eq 'warning standby part' } $wb->show('alarms')), 1, 'which is an alarm');
 is(standby_row('receiver')->{state}, 'streaming', 'pg_receivewal, which replays nothing, is not stalled');
-$part->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+becomes('mute', 'stalled', qr/^replay has not moved/, 'one that reports nothing by itself is not taken for dead');
+$_->safe_psql('postgres', 'SELECT pg_wal_replay_resume()') foreach $part, $mute;
+becomes('mute', 'streaming', qr/^$/, 'it goes on');
 becomes('part', 'streaming', qr/^$/, 'it goes on');
 is(alarms(), '', 'the alarm has gone');
 
@@ -381,6 +384,6 @@ ok(poll_until(sub { alarms() eq '' }), 'it is back');
 ($upstream) = $wb->show('upstream');
 is($upstream->{state}, 'streaming', 'connected once more');
 
-$part->stop;
+$_->stop foreach $part, $mute;
 $wb->stop;
 done_testing();

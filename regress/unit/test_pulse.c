@@ -105,6 +105,25 @@ draining_asks_again_and_again(void **state UNUSED)
 	assert_int_equal(pulse_due_ms(&p, 1200, TIMEOUT, false, true), 200);
 }
 
+static void
+who_has_something_to_do_is_asked_early_and_once(void **state UNUSED)
+{
+	assert_false(pulse_behind(&p, 11999, true, false));
+	assert_int_equal(pulse_due_ms(&p, 11999, TIMEOUT, false, false), 1);
+	assert_int_equal(pulse_due_ms(&p, 11999, 0, true, false), INT32_MAX);
+	assert_false(pulse_behind(&p, 12000, true, true));
+	assert_false(pulse_behind(&p, 12000, false, false));
+	assert_int_equal(pulse_due_ms(&p, 12000, 0, false, false), INT32_MAX);
+	assert_true(pulse_behind(&p, 12000, true, false));
+	assert_false(pulse_behind(&p, 30000, true, false));
+	assert_int_equal(pulse_due_ms(&p, 30000, 0, false, false), INT32_MAX);
+	/* it counts as asked for the timeout, too */
+	assert_int_equal(pulse_check(&p, 31000, TIMEOUT, false), PULSE_QUIET);
+	pulse_heard(&p, 31000);
+	assert_false(pulse_behind(&p, 41999, true, false));
+	assert_true(pulse_behind(&p, 42000, true, false));
+}
+
 int
 main(void)
 {
@@ -120,6 +139,8 @@ main(void)
 			what_is_awaited_is_asked_for_at_once_and_often, begin),
 		cmocka_unit_test_setup(what_is_awaited_waits_for_the_socket, begin),
 		cmocka_unit_test_setup(draining_asks_again_and_again, begin),
+		cmocka_unit_test_setup(
+			who_has_something_to_do_is_asked_early_and_once, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
