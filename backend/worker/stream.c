@@ -365,6 +365,8 @@ look_at_pause(Stream *st)
 		st->paused ? "paused" : "resumed", LSN_ARGS(st->sent));
 	if (st->paused)
 		feed_rest(st->feed);
+	else
+		st->live = (Flap){0}; /* who resumes it wants to know */
 	set_state(st, st->paused ? CELL_PAUSED : CELL_CATCHUP);
 }
 
