@@ -124,38 +124,59 @@ wait_for_server(const CtlArgs *args, const char *pid_file, pid_t pid)
 	return OUTCOME_READY;
 }
 
-/* The last lines of what has come to the log since the start. */
-static void
-show_log_end(int fd, off_t begin)
+/* How long a log is before the start; 0 for one that is not there. */
+static off_t
+log_length(const char *path)
 {
-	static char text[LOG_BYTES_MAX + 1];
-	off_t end = lseek(fd, 0, SEEK_END);
-	ssize_t n;
-	char *p;
+	struct stat st;
+
+	return path != NULL && stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+/* Where the last lines of a text begin. */
+static const char *
+last_lines(const char *text, size_t len)
+{
+	const char *p = text + len;
 	int lines = 0;
 
-	if (end - begin > LOG_BYTES_MAX)
-		begin = end - LOG_BYTES_MAX;
-	n = pread(fd, text, LOG_BYTES_MAX, begin);
+	for (; p > text; p--)
+	{
+		if (p[-1] == '\n' && p != text + len && ++lines == LOG_LINES_MAX)
+			break;
+	}
+	return p;
+}
+
+/* The last lines of what has come to a log since it had that length. */
+static void
+show_log_end(const char *path, off_t length)
+{
+	static char text[LOG_BYTES_MAX + 1];
+	off_t end = log_length(path);
+	int fd = end > length ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	n = pread(fd, text, LOG_BYTES_MAX, Max(length, end - LOG_BYTES_MAX));
+	close(fd);
 	if (n <= 0)
 		return;
 	text[n] = '\0';
-	for (p = text + n; p > text; p--)
-	{
-		if (p[-1] == '\n' && p != text + n && ++lines == LOG_LINES_MAX)
-			break;
-	}
-	fflush(stdout);
-	fputs(p, stderr);
+	fputs(last_lines(text, (size_t) n), stderr);
 	if (text[n - 1] != '\n')
 		fputc('\n', stderr);
 }
 
+/* The logs, one of which may be what the configuration names, say why. */
 static int
 start_and_wait(const CtlArgs *args, const Instance *instance,
 	const char *options, int log_fd)
 {
-	off_t log_begin = log_fd >= 0 ? lseek(log_fd, 0, SEEK_END) : 0;
+	const char *own_log = instance->config->log_file;
+	off_t length = log_length(args->log_file);
+	off_t own_length = log_length(own_log);
 	pid_t pid = start_process(args, instance->config_file, options, log_fd);
 
 	if (pid < 0)
@@ -182,8 +203,8 @@ start_and_wait(const CtlArgs *args, const Instance *instance,
 			break;
 	}
 	say(args->silent, " stopped waiting\n");
-	if (log_fd >= 0)
-		show_log_end(log_fd, log_begin);
+	show_log_end(args->log_file, length);
+	show_log_end(own_log, own_length);
 	say_error("could not start server");
 	fputs("Examine the log output.\n", stderr);
 	return EXIT_FAILURE;
@@ -199,7 +220,7 @@ launch_run(const CtlArgs *args, const Instance *instance, const char *options)
 	{
 		/* the log is for the operator's eyes, as the daemon's other files */
 		log_fd = open(args->log_file,
-			O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 		if (log_fd < 0)
 		{
 			say_error("could not open log file \"%s\": %m", args->log_file);

@@ -332,6 +332,21 @@ is(run_program($ctl, 'status', '--pid-file', $pid_file)->{status}, 0, 'found by 
 is(run_program($ctl, 'stop', '--pid-file', $pid_file)->{status}, 0, 'and stopped');
 $wb->configure;
 
+# -- a log of its own ----------------------------------------------------------------
+
+my $own_log = $wb->dir . '/own.log';
+$wb->configure(settings => { log_file => $own_log });
+is(ctl('start')->{status}, 0, 'start with log_file');
+rename $own_log, "$own_log.1" or die "could not rename \"$own_log\": $!";
+is(ctl('logrotate')->{status}, 0, 'logrotate');
+ok(poll_until(sub { -e $own_log }, 20), 'makes it anew');
+$r = ctl('start');
+is($r->{status}, 1, 'start, running');
+like($r->{err}, qr/locked by another walbouncer/, 'with its last lines when the start fails');
+is(ctl('stop')->{status}, 0, 'stop');
+delete $wb->{settings}{log_file};
+$wb->configure;
+
 # -- options for the walbouncer ----------------------------------------------------
 
 my $port = PostgreSQL::Test::Cluster::get_free_port();

@@ -145,6 +145,10 @@ is($row->{state}, 'streaming', 'a standby with a quote in its name');
 my $link = $wb->standby_link($standby);
 ($row) = ctl_json('pause', $name);
 is($row->{application_name}, $name, 'pause: it is told which');
+ok(poll_until(sub {
+		my ($s) = grep { ($_->{application_name} // '') eq $name } ctl_json('show', 'standbys');
+		return $s && $s->{state} eq 'paused';
+	}, 20), 'it is paused');
 $primary->safe_psql('postgres', 'CREATE TABLE t ()');
 is($wb->standby_link($standby), $link, 'and stays connected');
 ($row) = ctl_json('resume', $name);
@@ -159,11 +163,24 @@ $link = $wb->standby_link($standby);
 ($row) = ctl_json('disconnect', $row->{pid});
 is($row->{application_name}, $name, 'disconnect by process id');
 ok(poll_until(sub { ($wb->standby_link($standby) // $link) ne $link }, 20), 'it comes again');
+$link = $wb->standby_link($standby);
 $r = ctl('disconnect', 'nobody of that name');
 is($r->{status}, 1, 'disconnect of nobody');
 ($row) = ctl_json('rescope', 'part');
 is($row->{rule}, 'part', 'rescope');
 is(ctl('rescope', 'nonsense')->{status}, 1, 'rescope of no rule');
+my $elsewhere = 'host=' . $primary->host . ' port=' . $primary->port . " user='" . getpwuid($<) . "' keepalives=1";
+($row) = ctl_json('repoint', $elsewhere, '--temporary');
+is("$row->{host}:$row->{port}", $primary->host . ':' . $primary->port, 'repoint --temporary: where it is now');
+my ($setting) = grep { $_->{name} eq 'upstream.conninfo' } ctl_json('show', 'config');
+is($setting->{source}, 'repoint', 'the setting comes from there');
+ctl_json('repoint', '--default');
+($setting) = grep { $_->{name} eq 'upstream.conninfo' } ctl_json('show', 'config');
+is($setting->{source}, 'configuration file', 'repoint --default: it does not any more');
+$r = ctl('repoint', 'host=/nonexistent');
+is($r->{status}, 1, 'repoint to what is not there');
+like($r->{err}, qr/^walbouncerctl: .*\/nonexistent/, 'says why');
+is($wb->standby_link($standby), $link, 'the standby has stayed connected');
 
 # -- top, printed ------------------------------------------------------------------
 
