@@ -332,6 +332,17 @@ is(run_program($ctl, 'status', '--pid-file', $pid_file)->{status}, 0, 'found by 
 is(run_program($ctl, 'stop', '--pid-file', $pid_file)->{status}, 0, 'and stopped');
 $wb->configure;
 
+# -- who asks does not disturb -------------------------------------------------------
+
+# A status holds the lock of the pid file for an instant.
+is(ctl('start', '-s', '-l', $log)->{status}, 0, 'start');
+my @curious = map {
+	spawn($wb->dir . '/curious', 'sh', '-c', 'while :; do "$0" status --pid-file "$1"; done', $ctl, $pid_file)
+} 1 .. 3;
+is(ctl('restart', '-l', $log)->{status}, 0, "restart $_ while others ask for the status") foreach 1 .. 5;
+kill 'KILL', @curious;
+is(ctl('stop', '-s')->{status}, 0, 'stop');
+
 # -- a log of its own ----------------------------------------------------------------
 
 my $own_log = $wb->dir . '/own.log';
