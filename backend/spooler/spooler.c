@@ -150,6 +150,8 @@ look_after_files(void)
 		"less than spool_min_free is free on the file system of \"%s\"",
 		spooler.ctx->config->state_directory);
 	disk_refuses(&err);
+	/* not before they have been looked after again */
+	spooler.retention_ms = spooler.retry_ms;
 	return false;
 }
 
