@@ -226,6 +226,8 @@ segment_resume(Segment *segment, ErrInfo *err)
 			ok = finish(segment, err);
 	}
 	spooldir_list_clear(&list);
+	if (!ok)
+		close_file(segment); /* it may be tried again */
 	return ok;
 }
 

@@ -398,26 +398,47 @@ wait_for_facts(Facts *facts)
 	return true;
 }
 
-static void
-open_spool(const Facts *facts)
+static bool
+open_spool(ErrInfo *err)
 {
-	const char *state_directory = spooler.ctx->config->state_directory;
 	char path[DURABLE_PATH_SIZE];
+
+	spooldir_path(path, spooler.segment.state_directory);
+	return durable_make_directory(path, err) &&
+		   segment_resume(&spooler.segment, err);
+}
+
+/* False if we have been told to stop before the disk let us. */
+static bool
+wait_for_spool(const Facts *facts)
+{
+	Config *previous;
 	ErrInfo err;
 
-	spooler.segment.state_directory = mem_strdup(state_directory);
+	spooler.segment.state_directory =
+		mem_strdup(spooler.ctx->config->state_directory);
 	spooler.segment.geometry = (WalGeometry){
 		.segment_size = facts->segment_size,
 		.block_size = facts->block_size,
 		.system_identifier = facts->system_identifier,
 	};
-	spooldir_path(path, state_directory);
-	if (!durable_make_directory(path, &err) ||
-		!segment_resume(&spooler.segment, &err))
-		log_fatal_err(EXITCODE_STARTUP, &err);
+	while (!open_spool(&err))
+	{
+		disk_refuses(&err);
+		while (is_refused())
+		{
+			if (signals_stop_requested())
+				return false;
+			wait_for_work();
+			if (child_refresh_config(spooler.ctx, &previous))
+				config_free(previous);
+		}
+	}
+	disk_is_well();
 	if (spooler.segment.tli != 0)
 		log_msg(LOG_LOG, "the spool ends at " LSN_FORMAT " on timeline %u",
 			LSN_ARGS(spooler.segment.written), spooler.segment.tli);
+	return true;
 }
 
 void
@@ -429,9 +450,8 @@ spooler_main(ChildContext *ctx)
 
 	spooler.ctx = ctx;
 	spooler.data = mem_alloc(READ_SIZE);
-	if (wait_for_facts(&facts))
+	if (wait_for_facts(&facts) && wait_for_spool(&facts))
 	{
-		open_spool(&facts);
 		publish();
 		board_set_state(CELL_RUNNING);
 		board_wake(BOARD_READER);

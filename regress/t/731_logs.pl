@@ -245,6 +245,20 @@ $primary->start;
 $wb->wait_for_log(qr/streaming from upstream/, $offset, 'until it is back');
 $wb->stop;
 
+# a spool that cannot be read
+chmod 0000, $wb->dir . '/state/spool' or die $!;
+$offset = $wb->log_offset;
+$wb->start;
+$wb->wait_for_log(qr/spooler ERROR:  could not .*spool": Permission denied\n.*spooler WARNING:  the spool stops/, $offset, 'a spool that cannot be read is in the log');
+my ($spooler) = grep { process_title($_) =~ /spooler waiting for the disk/ } $wb->processes;
+$slept = sched_switches($spooler);
+ok(poll_until(sub { sched_switches($spooler) > $slept + 3 }), 'it is tried several times');
+$said = () = $wb->log_content($offset) =~ /Permission denied/g;
+is($said, 1, 'and said once');
+chmod 0700, $wb->dir . '/state/spool' or die $!;
+$wb->wait_for_log(qr/the spool goes on at/, $offset, 'as that it is well again');
+$wb->stop;
+
 # How often a process has gone to sleep.
 sub sched_switches
 {
