@@ -25,7 +25,8 @@
 #define LINE_SIZE 4096
 #define LIMIT_INTERVAL_MS 60000
 /* Role and client, as they stand in a line. */
-#define WHO_SIZE (3 * LOG_TEXT_SIZE)
+#define ADDRESS_SIZE (LOG_TEXT_SIZE + 16) /* a host with its port */
+#define WHO_SIZE (2 * LOG_TEXT_SIZE + ADDRESS_SIZE)
 
 static struct
 {
@@ -84,7 +85,7 @@ describe_self(void)
 	const LogOrigin *o = &self.origin;
 	const char *name =
 		o->application_name[0] != '\0' ? o->application_name : o->user;
-	char address[LOG_TEXT_SIZE + 16] = "";
+	char address[ADDRESS_SIZE] = "";
 
 	if (o->port >= 0)
 		snprintf(address, sizeof(address),
