@@ -87,22 +87,22 @@ put_standby(Buf *out, const char *name, int64_t max_lag)
 }
 
 void
-healthpage_request(HttpConn *conn, const HttpReq *req)
+healthpage_request(HttpReq *req)
 {
-	const char *name = httpreq_param(req, "application_name");
+	const char *name = http_param(req, "application_name");
 	int64_t max_lag = -1;
 	int code = 200;
 	Buf body;
 
-	if (!httpreq_number(req, "max_lag_bytes", 0, INT64_MAX, &max_lag) ||
+	if (!http_number(req, "max_lag_bytes", 0, INT64_MAX, &max_lag) ||
 		(max_lag >= 0 && name == NULL))
 	{
-		http_reply_text(conn, 400,
+		http_reply_text(req, 400,
 			"\"max_lag_bytes\" is a number and needs \"application_name\"");
 		return;
 	}
 	buf_init(&body, ANSWER_MAX);
-	if (httpreq_param(req, "strict") != NULL)
+	if (http_param(req, "strict") != NULL)
 		put_critical(&body);
 	if (name != NULL)
 		put_standby(&body, name, max_lag);
@@ -110,5 +110,5 @@ healthpage_request(HttpConn *conn, const HttpReq *req)
 		code = 503;
 	else
 		put_line(&body, "ok");
-	http_reply(conn, code, "text/plain; charset=utf-8", NULL, &body);
+	http_reply(req, code, "text/plain; charset=utf-8", NULL, &body);
 }

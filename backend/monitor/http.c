@@ -2,211 +2,242 @@
  * http.c
  *		The monitor's HTTP server.  See http.h.
  *
- * A connection goes through these states; each but CONN_WAITING has a deadline, so
- * that one byte now and then does not keep it.
- *
- *		CONN_IDLE -> CONN_HEAD -> [CONN_WAITING ->] CONN_WRITING -> CONN_IDLE
- *		                                                         -> CONN_CLOSING
- *
- * Closing with unread input would reset the connection, and the client might never
- * see our answer: so we say that we are done, and read on for a moment.
+ * evhttp reads requests and writes answers.  What it leaves open is done here: that
+ * there is an end to how many clients there are and how much waits for them, and
+ * that somebody who waits and hangs up is noticed.
  */
 #include "base.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/keyvalq_struct.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
+#include <sys/queue.h>
 
 #include "exitcode.h"
 #include "monitor/http.h"
 #include "util/log.h"
 #include "util/mem.h"
-#include "util/net.h"
 
-#define CONNECTIONS_MAX 256
+/* For the next byte, in either direction. */
+#define TIMEOUT_S 10
+#define HEADERS_MAX 8192
 /* Of all answers that have not been taken yet. */
 #define OUTPUT_MAX ((size_t) 64 * 1024 * 1024)
 
-typedef enum ConnState
+struct HttpReq
 {
-	CONN_IDLE,    /* between two requests */
-	CONN_HEAD,    /* a request has begun */
-	CONN_WAITING, /* http_wait */
-	CONN_WRITING,
-	CONN_CLOSING
-} ConnState;
-
-static const int deadlines_s[] = {
-	[CONN_IDLE] = 60,
-	[CONN_HEAD] = 10,
-	[CONN_WAITING] = 0,
-	[CONN_WRITING] = 60,
-	[CONN_CLOSING] = 2,
-};
-
-struct HttpConn
-{
-	ConnState state;
-	struct bufferevent *bev; /* owns the socket */
-	struct event *deadline;
-	bool head; /* of the request that is answered */
-	bool keep_alive;
-	size_t output; /* what this one has of http.output */
+	struct evhttp_request *ev;
+	char *path;
+	struct evkeyvalq params;
+	/* while it waits */
 	void (*on_gone)(void *arg);
 	void *arg;
-	char peer[NET_TEXT_SIZE];
 };
 
 static struct
 {
-	struct event_base *base;
-	void (*on_request)(HttpConn *conn, const HttpReq *req);
-	HttpReq req; /* of whom we are talking to; too large for the stack */
-	int connections;
-	size_t output;
+	void (*on_request)(HttpReq *req);
+	size_t output; /* bytes that wait to be taken */
 } http;
 
-/* What we answer, and what then belongs to it. */
-typedef struct Reason
+/* Nobody keeps what we say, guesses at what it is, or shows it elsewhere. */
+static const struct
 {
-	int code;
-	const char *phrase;
-	const char *headers;
-} Reason;
-
-static const Reason reasons[] = {
-	{200, "OK", ""},
-	{400, "Bad Request", ""},
-	{404, "Not Found", ""},
-	{405, "Method Not Allowed", "Allow: GET, HEAD\r\n"},
-	{408, "Request Timeout", ""},
-	{413, "Content Too Large", ""},
-	{431, "Request Header Fields Too Large", ""},
-	{503, "Service Unavailable", "Retry-After: 2\r\n"},
-	{505, "HTTP Version Not Supported", ""},
+	const char *name;
+	const char *value;
+} common_headers[] = {
+	{"Cache-Control", "no-store"},
+	{"X-Content-Type-Options", "nosniff"},
+	{"Referrer-Policy", "no-referrer"},
+	{"Cross-Origin-Resource-Policy", "same-origin"},
 };
 
-/* Nobody keeps what we say, guesses at what it is, or shows it elsewhere. */
-static const char common_headers[] =
-	"Cache-Control: no-store\r\n"
-	"X-Content-Type-Options: nosniff\r\n"
-	"Referrer-Policy: no-referrer\r\n"
-	"Cross-Origin-Resource-Policy: same-origin\r\n";
-
-static const Reason *
-reason_of(int code)
+static void
+req_free(HttpReq *req)
 {
-	for (size_t i = 0; i < lengthof(reasons); i++)
+	evhttp_clear_headers(&req->params);
+	free(req->path);
+	free(req);
+}
+
+/* ---- requests ---- */
+
+/* False if it cannot be understood. */
+static bool
+take_uri(HttpReq *req)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req->ev);
+	const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+	const char *query = uri != NULL ? evhttp_uri_get_query(uri) : NULL;
+	size_t len;
+
+	if (path == NULL)
+		return false;
+	req->path = evhttp_uridecode(path, 0, &len);
+	return req->path != NULL && strlen(req->path) == len &&
+		   (query == NULL || query[0] == '\0' ||
+			   evhttp_parse_query_str(query, &req->params) == 0);
+}
+
+static void
+on_evhttp(struct evhttp_request *ev, void *arg UNUSED)
+{
+	enum evhttp_cmd_type type = evhttp_request_get_command(ev);
+	HttpReq *req = mem_alloc0(sizeof(*req));
+
+	req->ev = ev;
+	TAILQ_INIT(&req->params);
+	if (type != EVHTTP_REQ_GET && type != EVHTTP_REQ_HEAD)
 	{
-		if (reasons[i].code == code)
-			return &reasons[i];
+		evhttp_add_header(
+			evhttp_request_get_output_headers(ev), "Allow", "GET, HEAD");
+		http_reply_text(req, 405, "only GET and HEAD are allowed");
 	}
-	abort();
-}
-
-void
-http_init(struct event_base *base,
-	void (*on_request)(HttpConn *conn, const HttpReq *req))
-{
-	http.base = base;
-	http.on_request = on_request;
-}
-
-static void
-release_output(HttpConn *conn)
-{
-	http.output -= conn->output;
-	conn->output = 0;
-}
-
-static void
-conn_free(HttpConn *conn)
-{
-	if (conn->state == CONN_WAITING)
-		conn->on_gone(conn->arg);
-	release_output(conn);
-	event_free(conn->deadline);
-	bufferevent_free(conn->bev);
-	free(conn);
-	http.connections--;
-}
-
-static void
-enter_state(HttpConn *conn, ConnState state)
-{
-	struct timeval tv = {.tv_sec = deadlines_s[state]};
-
-	conn->state = state;
-	if (tv.tv_sec == 0)
-		evtimer_del(conn->deadline);
+	else if (!take_uri(req))
+		http_reply_text(req, 400, "the address is not valid");
 	else
-		evtimer_add(conn->deadline, &tv);
+		http.on_request(req);
+}
+
+const char *
+http_path(const HttpReq *req)
+{
+	return req->path;
+}
+
+const char *
+http_param(const HttpReq *req, const char *name)
+{
+	return evhttp_find_header(&req->params, name);
+}
+
+bool
+http_number(const HttpReq *req, const char *name, int64_t min, int64_t max,
+	int64_t *value)
+{
+	const char *text = http_param(req, name);
+	char *end;
+	long long number;
+
+	if (text == NULL)
+		return true;
+	/* strtoll takes blanks and signs */
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	number = strtoll(text, &end, 10);
+	if (errno != 0 || *end != '\0' || number < min || number > max)
+		return false;
+	*value = number;
+	return true;
+}
+
+const char *
+http_unknown_param(const HttpReq *req, const char *const *known)
+{
+	struct evkeyval *param;
+
+	for (param = req->params.tqh_first; param != NULL;
+		 param = param->next.tqe_next)
+	{
+		size_t i = 0;
+
+		while (known[i] != NULL && strcmp(known[i], param->key) != 0)
+			i++;
+		if (known[i] == NULL)
+			return param->key;
+	}
+	return NULL;
 }
 
 /* ---- answers ---- */
 
-static void
-free_body(const void *data UNUSED, size_t len UNUSED, void *arg)
+typedef struct Body
 {
-	free(arg);
+	void *data;
+	size_t len;
+} Body;
+
+static void
+on_taken(const void *data UNUSED, size_t len UNUSED, void *arg)
+{
+	Body *body = arg;
+
+	http.output -= body->len;
+	free(body->data);
+	free(body);
 }
 
-static void
-put_head(HttpConn *conn, const Reason *reason, const char *type,
-	const char *headers, size_t len)
+/* The memory of the buffer, as evhttp wants it. */
+static struct evbuffer *
+take_body(Buf *buf)
 {
-	time_t now = time(NULL);
-	struct tm tm;
-	char date[64];
+	struct evbuffer *out = evbuffer_new();
+	Body *body;
 
-	strftime(
-		date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
-	evbuffer_add_printf(bufferevent_get_output(conn->bev),
-		"HTTP/1.1 %d %s\r\n"
-		"Date: %s\r\n"
-		"Content-Type: %s\r\n"
-		"Content-Length: %zu\r\n"
-		"Connection: %s\r\n"
-		"%s%s%s\r\n",
-		reason->code, reason->phrase, date, type, len,
-		conn->keep_alive ? "keep-alive" : "close", reason->headers,
-		common_headers, headers != NULL ? headers : "");
+	if (out == NULL)
+		log_fatal(EXITCODE_STARTUP, "out of memory");
+	if (buf->len == 0)
+		return out;
+	body = mem_alloc(sizeof(*body));
+	*body = (Body){.data = buf->data, .len = buf->len};
+	if (evbuffer_add_reference(out, body->data, body->len, on_taken, body) != 0)
+		log_fatal(EXITCODE_STARTUP, "out of memory");
+	http.output += body->len;
+	buf_init(buf, buf->max);
+	return out;
+}
+
+/* evhttp reads the next request when it has sent the answer to this one. */
+static void
+stop_waiting(HttpReq *req)
+{
+	struct timeval tv = {.tv_sec = TIMEOUT_S};
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(
+		evhttp_request_get_connection(req->ev));
+
+	if (req->on_gone == NULL)
+		return;
+	bufferevent_disable(bev, EV_READ);
+	bufferevent_setwatermark(bev, EV_READ, 0, 0);
+	bufferevent_set_timeouts(bev, &tv, &tv);
 }
 
 void
 http_reply(
-	HttpConn *conn, int code, const char *type, const char *headers, Buf *body)
+	HttpReq *req, int code, const char *type, const char *policy, Buf *body)
 {
-	size_t len = body->len;
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req->ev);
+	struct evbuffer *out;
 
-	if (body->failed || len > OUTPUT_MAX - http.output)
+	if (body->failed || body->len > OUTPUT_MAX - http.output)
 	{
 		buf_clear(body);
-		http_reply_text(conn, 503, "too much to say at once");
+		http_reply_text(req, 503, "too much to say at once");
 		return;
 	}
-	log_msg(LOG_DEBUG2, "answered %s with status %d, %zu bytes", conn->peer,
-		code, len);
-	put_head(conn, reason_of(code), type, headers, len);
-	if (!conn->head && len > 0 &&
-		evbuffer_add_reference(bufferevent_get_output(conn->bev), body->data,
-			len, free_body, body->data) == 0)
-	{
-		conn->output = len;
-		http.output += len;
-		buf_init(body, body->max);
-	}
-	buf_clear(body);
-	enter_state(conn, CONN_WRITING);
+	stop_waiting(req);
+	evhttp_add_header(headers, "Content-Type", type);
+	if (policy != NULL)
+		evhttp_add_header(headers, "Content-Security-Policy", policy);
+	if (code == 503)
+		evhttp_add_header(headers, "Retry-After", "2");
+	for (size_t i = 0; i < lengthof(common_headers); i++)
+		evhttp_add_header(
+			headers, common_headers[i].name, common_headers[i].value);
+	out = take_body(body);
+	evhttp_send_reply(req->ev, code, NULL, out);
+	evbuffer_free(out);
+	req_free(req);
 }
 
 void
-http_reply_text(HttpConn *conn, int code, const char *fmt, ...)
+http_reply_text(HttpReq *req, int code, const char *fmt, ...)
 {
 	va_list ap;
 	char text[1024];
@@ -218,143 +249,59 @@ http_reply_text(HttpConn *conn, int code, const char *fmt, ...)
 	buf_init(&body, sizeof(text));
 	buf_put_bytes(&body, text, strlen(text));
 	buf_put_u8(&body, '\n');
-	http_reply(conn, code, "text/plain; charset=utf-8", NULL, &body);
+	http_reply(req, code, "text/plain; charset=utf-8", NULL, &body);
 }
 
-void
-http_wait(HttpConn *conn, void (*on_gone)(void *arg), void *arg)
-{
-	conn->on_gone = on_gone;
-	conn->arg = arg;
-	enter_state(conn, CONN_WAITING);
-}
+/* ---- waiting ---- */
 
-/* ---- requests ---- */
-
-/* Answer the request that has come, if it has come as a whole. */
+/* The client has hung up: its connection goes, and with it the request. */
 static void
-take_request(HttpConn *conn)
+on_end(struct bufferevent *bev UNUSED, short what, void *arg)
 {
-	struct evbuffer *input = bufferevent_get_input(conn->bev);
-	size_t len = Min(evbuffer_get_length(input), HTTPREQ_HEAD_MAX);
-	size_t used;
+	HttpReq *req = arg;
 
-	if (len == 0)
+	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0)
 		return;
-	if (conn->state == CONN_IDLE)
-		enter_state(conn, CONN_HEAD);
-	switch (httpreq_parse((const char *) evbuffer_pullup(input, (ssize_t) len),
-		len, &http.req, &used))
-	{
-		case HTTPREQ_MORE:
-			break;
-		case HTTPREQ_BAD:
-			conn->head = http.req.head;
-			conn->keep_alive = false;
-			http_reply_text(conn, http.req.error, "%s", http.req.why);
-			break;
-		case HTTPREQ_OK:
-			evbuffer_drain(input, used);
-			conn->head = http.req.head;
-			conn->keep_alive = http.req.keep_alive;
-			http.on_request(conn, &http.req);
-			break;
-	}
-}
-
-static void
-on_read(struct bufferevent *bev, void *arg)
-{
-	HttpConn *conn = arg;
-
-	if (conn->state == CONN_IDLE || conn->state == CONN_HEAD)
-		take_request(conn);
-	else if (conn->state == CONN_CLOSING)
-		evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
-}
-
-/* The client has our answer, as far as the kernel is concerned. */
-static void
-on_written(struct bufferevent *bev, void *arg)
-{
-	HttpConn *conn = arg;
-
-	if (conn->state != CONN_WRITING)
-		return;
-	release_output(conn);
-	if (conn->keep_alive)
-	{
-		enter_state(conn, CONN_IDLE);
-		take_request(conn);
-		return;
-	}
-	shutdown(bufferevent_getfd(bev), SHUT_WR);
-	enter_state(conn, CONN_CLOSING);
-	on_read(bev, conn);
+	req->on_gone(req->arg);
+	evhttp_connection_free(evhttp_request_get_connection(req->ev));
+	req_free(req);
 }
 
 /*
- * A client that has only closed its side while it is written to still gets its
- * answer; one that waits has gone.
+ * evhttp does not look at a connection while its request is not answered: it would
+ * end the process if the client said something more.  So the callbacks are ours
+ * until then; evhttp sets its own when it answers.
  */
-static void
-on_event(struct bufferevent *bev UNUSED, short what, void *arg)
-{
-	HttpConn *conn = arg;
-
-	if ((what & BEV_EVENT_ERROR) || conn->state != CONN_WRITING)
-		conn_free(conn);
-	else if (what & BEV_EVENT_EOF)
-		conn->keep_alive = false;
-}
-
-static void
-on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
-{
-	HttpConn *conn = arg;
-
-	if (conn->state == CONN_HEAD)
-	{
-		conn->head = false;
-		conn->keep_alive = false;
-		http_reply_text(conn, 408, "the request took too long");
-	}
-	else
-		conn_free(conn);
-}
-
-static void
-turn_away(int fd)
-{
-	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
-								 "Retry-After: 2\r\n"
-								 "Content-Length: 0\r\n"
-								 "Connection: close\r\n\r\n";
-
-	(void) send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	close(fd);
-}
-
 void
-http_accept(int fd, const struct sockaddr *peer)
+http_wait(HttpReq *req, void (*on_gone)(void *arg), void *arg)
 {
-	HttpConn *conn;
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(
+		evhttp_request_get_connection(req->ev));
 
-	if (http.connections >= CONNECTIONS_MAX)
-	{
-		turn_away(fd);
-		return;
-	}
-	conn = mem_alloc0(sizeof(*conn));
-	conn->bev = bufferevent_socket_new(http.base, fd, BEV_OPT_CLOSE_ON_FREE);
-	conn->deadline = evtimer_new(http.base, on_deadline, conn);
-	if (conn->bev == NULL || conn->deadline == NULL)
+	req->on_gone = on_gone;
+	req->arg = arg;
+	bufferevent_setcb(bev, NULL, NULL, on_end, req);
+	bufferevent_setwatermark(bev, EV_READ, 0, HEADERS_MAX);
+	bufferevent_set_timeouts(bev, NULL, NULL);
+	bufferevent_enable(bev, EV_READ);
+}
+
+struct evhttp *
+http_new(struct event_base *base, void (*on_request)(HttpReq *req))
+{
+	struct evhttp *server = evhttp_new(base);
+
+	if (server == NULL)
 		log_fatal(EXITCODE_STARTUP, "out of memory");
-	http.connections++;
-	net_format(peer, conn->peer);
-	bufferevent_setcb(conn->bev, on_read, on_written, on_event, conn);
-	bufferevent_setwatermark(conn->bev, EV_READ, 0, HTTPREQ_HEAD_MAX);
-	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
-	/* whoever connects has something to ask */
-	enter_state(conn, CONN_HEAD);
+	http.on_request = on_request;
+	evhttp_set_timeout(server, TIMEOUT_S);
+	evhttp_set_max_headers_size(server, HEADERS_MAX);
+	evhttp_set_max_body_size(server, 0);
+	/* so that we say what is allowed */
+	evhttp_set_allowed_methods(
+		server, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST |
+					EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+					EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
+	evhttp_set_gencb(server, on_evhttp, NULL);
+	return server;
 }

@@ -9,6 +9,7 @@
 #include "base.h"
 
 #include <errno.h>
+#include <event2/http.h>
 #include <event2/listener.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -33,8 +34,8 @@ typedef struct Listener
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
 	size_t name; /* that it is an address of, while the set is put together */
-	struct evconnlistener *handle; /* NULL: not open */
-	bool kept;                     /* taken over from the set before */
+	struct evhttp_bound_socket *handle; /* NULL: not open */
+	bool kept;                          /* taken over from the set before */
 	int open_errno;
 } Listener;
 
@@ -54,30 +55,23 @@ typedef struct Names
 static struct
 {
 	struct event_base *base;
-	void (*on_connect)(int fd, const struct sockaddr *peer);
+	struct evhttp *server;
 	ListenerSet open;
 	struct event *resume;
 	LogLimit limit;
 } listeners;
 
 static void
-on_accept(struct evconnlistener *handle UNUSED, evutil_socket_t fd,
-	struct sockaddr *peer, int len UNUSED, void *arg UNUSED)
-{
-	listeners.on_connect(fd, peer);
-}
-
-static void
 set_accepting(bool on)
 {
 	for (size_t i = 0; i < listeners.open.count; i++)
 	{
-		struct evconnlistener *handle = listeners.open.items[i].handle;
+		struct evhttp_bound_socket *handle = listeners.open.items[i].handle;
 
 		if (handle != NULL && on)
-			evconnlistener_enable(handle);
+			evconnlistener_enable(evhttp_bound_socket_get_listener(handle));
 		else if (handle != NULL)
-			evconnlistener_disable(handle);
+			evconnlistener_disable(evhttp_bound_socket_get_listener(handle));
 	}
 }
 
@@ -101,25 +95,38 @@ on_resume(evutil_socket_t fd UNUSED, short what UNUSED, void *arg UNUSED)
 }
 
 void
-listeners_init(struct event_base *base,
-	void (*on_connect)(int fd, const struct sockaddr *peer))
+listeners_init(struct event_base *base, struct evhttp *server)
 {
 	listeners.base = base;
-	listeners.on_connect = on_connect;
+	listeners.server = server;
 	listeners.resume = evtimer_new(base, on_resume, NULL);
 	if (listeners.resume == NULL)
 		log_fatal(EXITCODE_STARTUP, "out of memory");
 }
 
+static struct evhttp_bound_socket *
+serve_socket(int fd)
+{
+	struct evhttp_bound_socket *handle = NULL;
+	struct evconnlistener *listener = evconnlistener_new(listeners.base, NULL,
+		NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+
+	if (listener != NULL)
+		handle = evhttp_bind_listener(listeners.server, listener);
+	if (handle == NULL)
+		log_fatal(EXITCODE_STARTUP, "out of memory");
+	evconnlistener_set_error_cb(listener, on_accept_error);
+	return handle;
+}
+
 /* A listening socket at one address, or NULL with errno. */
-static struct evconnlistener *
+static struct evhttp_bound_socket *
 open_socket(const struct sockaddr *addr, socklen_t len)
 {
 	int one = 1;
 	int save_errno;
 	int fd =
 		socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct evconnlistener *handle;
 
 	if (fd < 0)
 		return NULL;
@@ -128,14 +135,7 @@ open_socket(const struct sockaddr *addr, socklen_t len)
 			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) ==
 				0) &&
 		bind(fd, addr, len) == 0 && listen(fd, BACKLOG) == 0)
-	{
-		handle = evconnlistener_new(listeners.base, on_accept, NULL,
-			LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-		if (handle == NULL)
-			log_fatal(EXITCODE_STARTUP, "out of memory");
-		evconnlistener_set_error_cb(handle, on_accept_error);
-		return handle;
-	}
+		return serve_socket(fd);
 	save_errno = errno;
 	close(fd);
 	errno = save_errno;
@@ -264,7 +264,7 @@ make_way(ListenerSet *wanted, const Listener *item)
 		if (old->handle == NULL || !exclude_each_other(old, item) ||
 			set_find(wanted, old) != NULL)
 			continue;
-		evconnlistener_free(old->handle);
+		evhttp_del_accept_socket(listeners.server, old->handle);
 		old->handle = NULL;
 		any = true;
 	}
@@ -345,7 +345,7 @@ take_back(ListenerSet *wanted)
 	for (size_t i = 0; i < wanted->count; i++)
 	{
 		if (wanted->items[i].handle != NULL && !wanted->items[i].kept)
-			evconnlistener_free(wanted->items[i].handle);
+			evhttp_del_accept_socket(listeners.server, wanted->items[i].handle);
 	}
 	for (size_t i = 0; i < listeners.open.count; i++)
 	{
@@ -365,7 +365,7 @@ change_to(ListenerSet *wanted)
 		Listener *old = &listeners.open.items[i];
 
 		if (old->handle != NULL && set_find(wanted, old) == NULL)
-			evconnlistener_free(old->handle);
+			evhttp_del_accept_socket(listeners.server, old->handle);
 	}
 	listeners.open = *wanted;
 	for (size_t i = 0; i < wanted->count; i++)

@@ -105,8 +105,7 @@ monitor_main(ChildContext *ctx)
 	if (monitor.wake == NULL || monitor.listen_retry == NULL ||
 		event_add(monitor.wake, NULL) != 0)
 		log_fatal(EXITCODE_STARTUP, "out of memory");
-	http_init(monitor.base, pages_request);
-	listeners_init(monitor.base, http_accept);
+	listeners_init(monitor.base, http_new(monitor.base, pages_request));
 	pages_init(ctx);
 	standbypage_init(monitor.base, ctx);
 	samples_init(monitor.base, ctx);

@@ -14,7 +14,7 @@
 #include "monitor/samples.h"
 #include "monitor/healthpage.h"
 #include "monitor/metrics.h"
-#include "monitor/page.h"
+#include "monitor/statuspage.h"
 #include "monitor/pages.h"
 #include "monitor/standbypage.h"
 #include "monitor/viewtable.h"
@@ -29,14 +29,14 @@
 typedef struct Page
 {
 	const char *path;
-	void (*answer)(HttpConn *conn, const HttpReq *req);
+	void (*answer)(HttpReq *req);
 	const char *params[PAGE_PARAMS_MAX + 1]; /* that it knows; NULL ends */
 } Page;
 
 static struct
 {
 	const ChildContext *ctx;
-	char *page_headers;
+	char *page_policy;
 } pages;
 
 /* ---- / ---- */
@@ -62,46 +62,44 @@ digest_between(const char *page, const char *begin, const char *end)
 
 /* The page may run its own script, use its own style, and ask us: nobody else. */
 static char *
-make_page_headers(void)
+make_page_policy(void)
 {
 	char *page = mem_asprintf("%.*s", (int) page_html_len, page_html);
 	char *script = digest_between(page, "<script>", "</script>");
 	char *style = digest_between(page, "<style>", "</style>");
-	char *headers =
-		mem_asprintf("Content-Security-Policy: default-src 'none'; "
-					 "script-src %s; style-src %s; img-src data:; "
-					 "connect-src 'self'; base-uri 'none'; "
-					 "form-action 'none'; frame-ancestors 'none'\r\n",
-			script, style);
+	char *policy = mem_asprintf("default-src 'none'; "
+								"script-src %s; style-src %s; img-src data:; "
+								"connect-src 'self'; base-uri 'none'; "
+								"form-action 'none'; frame-ancestors 'none'",
+		script, style);
 
 	free(page);
 	free(script);
 	free(style);
-	return headers;
+	return policy;
 }
 
 static void
-answer_page(HttpConn *conn, const HttpReq *req UNUSED)
+answer_page(HttpReq *req)
 {
 	Buf body;
 
 	buf_init(&body, page_html_len);
 	buf_put_bytes(&body, page_html, page_html_len);
-	http_reply(
-		conn, 200, "text/html; charset=utf-8", pages.page_headers, &body);
+	http_reply(req, 200, "text/html; charset=utf-8", pages.page_policy, &body);
 }
 
 /* ---- /metrics ---- */
 
 static void
-answer_metrics(HttpConn *conn, const HttpReq *req UNUSED)
+answer_metrics(HttpReq *req)
 {
 	Buf body;
 
 	buf_init(&body, ANSWER_MAX);
 	metrics_put(pages.ctx, &body);
 	http_reply(
-		conn, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, &body);
+		req, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, &body);
 }
 
 /* ---- /status.json ---- */
@@ -140,7 +138,7 @@ put_view(Json *j, const char *name, bool single)
 }
 
 static void
-answer_status(HttpConn *conn, const HttpReq *req UNUSED)
+answer_status(HttpReq *req)
 {
 	static const struct
 	{
@@ -175,7 +173,7 @@ answer_status(HttpConn *conn, const HttpReq *req UNUSED)
 	samples_put(&j);
 	json_object_end(&j);
 	buf_put_u8(&body, '\n');
-	http_reply(conn, 200, "application/json", NULL, &body);
+	http_reply(req, 200, "application/json", NULL, &body);
 }
 
 /* ---- the table ---- */
@@ -190,46 +188,30 @@ static const Page table_of_pages[] = {
 	{"/status.json", answer_status, {NULL}},
 };
 
-/* The first parameter that the page does not know, or NULL. */
-static const char *
-unknown_param(const Page *page, const HttpReq *req)
-{
-	for (size_t i = 0; i < req->param_count; i++)
-	{
-		const char *const *known = page->params;
-
-		while (*known != NULL && strcmp(*known, req->params[i].name) != 0)
-			known++;
-		if (*known == NULL)
-			return req->params[i].name;
-	}
-	return NULL;
-}
-
 void
 pages_init(const ChildContext *ctx)
 {
 	pages.ctx = ctx;
 	healthpage_init(ctx);
-	pages.page_headers = make_page_headers();
+	pages.page_policy = make_page_policy();
 }
 
 void
-pages_request(HttpConn *conn, const HttpReq *req)
+pages_request(HttpReq *req)
 {
 	for (size_t i = 0; i < lengthof(table_of_pages); i++)
 	{
 		const Page *page = &table_of_pages[i];
 		const char *unknown;
 
-		if (strcmp(page->path, req->path) != 0)
+		if (strcmp(page->path, http_path(req)) != 0)
 			continue;
-		unknown = unknown_param(page, req);
+		unknown = http_unknown_param(req, page->params);
 		if (unknown != NULL)
-			http_reply_text(conn, 400, "unknown parameter \"%s\"", unknown);
+			http_reply_text(req, 400, "unknown parameter \"%s\"", unknown);
 		else
-			page->answer(conn, req);
+			page->answer(req);
 		return;
 	}
-	http_reply_text(conn, 404, "there is nothing here");
+	http_reply_text(req, 404, "there is nothing here");
 }

@@ -30,7 +30,7 @@
 
 typedef struct Waiter
 {
-	HttpConn *conn;         /* NULL: free */
+	HttpReq *req;           /* NULL: free */
 	char *application_name; /* NULL: any */
 	char *rule;
 	Lsn lsn; /* InvalidLsn: at once, whatever they have replayed */
@@ -99,7 +99,7 @@ put_standbys(const Waiter *w, Buf *body)
 
 /* Answer if there is something to say, or no more time. */
 static bool
-try_answer(Waiter *w, HttpConn *conn, bool time_is_up)
+try_answer(Waiter *w, HttpReq *req, bool time_is_up)
 {
 	Buf body;
 	size_t found = put_standbys(w, &body);
@@ -110,7 +110,7 @@ try_answer(Waiter *w, HttpConn *conn, bool time_is_up)
 		buf_clear(&body);
 		return false;
 	}
-	http_reply(conn, enough ? 200 : 408, "application/json", NULL, &body);
+	http_reply(req, enough ? 200 : 408, "application/json", NULL, &body);
 	return true;
 }
 
@@ -125,7 +125,7 @@ tell_awaited(void)
 
 	for (size_t i = 0; i < lengthof(standbys.waiters); i++)
 	{
-		if (standbys.waiters[i].conn != NULL)
+		if (standbys.waiters[i].req != NULL)
 			awaited = Max(awaited, standbys.waiters[i].lsn);
 	}
 	if (awaited == standbys.awaited)
@@ -173,7 +173,7 @@ look_at_cell(int cell)
 	{
 		Waiter *w = &standbys.waiters[i];
 
-		if (w->conn != NULL && view.status.apply >= w->lsn &&
+		if (w->req != NULL && view.status.apply >= w->lsn &&
 			matches(w->application_name, view.status.application_name) &&
 			matches(w->rule, view.status.rule))
 			w->reached++;
@@ -194,72 +194,72 @@ on_poll(evutil_socket_t fd UNUSED, short what UNUSED, void *arg UNUSED)
 		Waiter *w = &standbys.waiters[i];
 		bool time_is_up = now_ms >= w->deadline_ms;
 
-		if (w->conn != NULL && (w->reached >= w->count || time_is_up) &&
-			try_answer(w, w->conn, time_is_up))
+		if (w->req != NULL && (w->reached >= w->count || time_is_up) &&
+			try_answer(w, w->req, time_is_up))
 			waiter_clear(w);
 	}
 	tell_awaited();
 }
 
 static void
-start_waiting(const Waiter *asked, HttpConn *conn)
+start_waiting(const Waiter *asked, HttpReq *req)
 {
 	size_t i = 0;
 	Waiter *w;
 
 	if (standbys.count == lengthof(standbys.waiters))
 	{
-		http_reply_text(conn, 503, "too many clients wait already");
+		http_reply_text(req, 503, "too many clients wait already");
 		return;
 	}
-	while (standbys.waiters[i].conn != NULL)
+	while (standbys.waiters[i].req != NULL)
 		i++;
 	w = &standbys.waiters[i];
 	*w = *asked;
-	w->conn = conn;
+	w->req = req;
 	if (w->application_name != NULL)
 		w->application_name = mem_strdup(w->application_name);
 	if (w->rule != NULL)
 		w->rule = mem_strdup(w->rule);
 	standbys.count++;
-	http_wait(conn, on_gone, w);
+	http_wait(req, on_gone, w);
 	tell_awaited();
 }
 
 /* ---- requests ---- */
 
 void
-standbypage_request(HttpConn *conn, const HttpReq *req)
+standbypage_request(HttpReq *req)
 {
-	const char *lsn_text = httpreq_param(req, "wait_lsn");
+	const char *lsn_text = http_param(req, "wait_lsn");
 	int64_t count = 1;
 	int64_t timeout_ms = TIMEOUT_MS_DEFAULT;
 	/* the strings are the request's */
 	Waiter asked = {
-		.application_name = (char *) httpreq_param(req, "application_name"),
-		.rule = (char *) httpreq_param(req, "rule"),
+		.application_name = (char *) http_param(req, "application_name"),
+		.rule = (char *) http_param(req, "rule"),
 	};
 
-	if (lsn_text == NULL && (httpreq_param(req, "count") != NULL ||
-								httpreq_param(req, "timeout") != NULL))
+	if (lsn_text == NULL && (http_param(req, "count") != NULL ||
+								http_param(req, "timeout") != NULL))
 		http_reply_text(
-			conn, 400, "\"count\" and \"timeout\" need \"wait_lsn\"");
+			req, 400, "\"count\" and \"timeout\" need \"wait_lsn\"");
 	else if (lsn_text != NULL &&
 			 (!lsn_parse(lsn_text, &asked.lsn) || asked.lsn == InvalidLsn))
-		http_reply_text(conn, 400, "\"wait_lsn\" is not an LSN (X/X)");
-	else if (!httpreq_number(req, "count", 1, COUNT_MAX, &count))
+		http_reply_text(req, 400, "\"wait_lsn\" is not an LSN (X/X)");
+	else if (!http_number(req, "count", 1, COUNT_MAX, &count))
 		http_reply_text(
-			conn, 400, "\"count\" must be between 1 and %d", COUNT_MAX);
-	else if (!httpreq_number(req, "timeout", 0, TIMEOUT_MS_MAX, &timeout_ms))
-		http_reply_text(conn, 400,
+			req, 400, "\"count\" must be between 1 and %d", COUNT_MAX);
+	else if (!http_number(req, "timeout", 0, TIMEOUT_MS_MAX, &timeout_ms))
+		http_reply_text(req, 400,
 			"\"timeout\" must be between 0 and %d milliseconds",
 			TIMEOUT_MS_MAX);
 	else
 	{
 		asked.count = (size_t) count;
 		asked.deadline_ms = monotime_ms() + timeout_ms;
-		if (!try_answer(&asked, conn, timeout_ms == 0))
-			start_waiting(&asked, conn);
+		if (!try_answer(&asked, req, timeout_ms == 0))
+			start_waiting(&asked, req);
 	}
 }
 

@@ -17,6 +17,6 @@ void healthpage_init(const ChildContext *ctx);
  * if there are critical alarms; application_name: 503 with the reason if no standby
  * of that name streams, or with max_lag_bytes, none is that near the end of WAL.
  */
-void healthpage_request(HttpConn *conn, const HttpReq *req);
+void healthpage_request(HttpReq *req);
 
 #endif /* MONITOR_HEALTHPAGE_H */

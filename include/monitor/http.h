@@ -1,10 +1,10 @@
 /*
  * http.h
- *		The monitor's HTTP server: connections, their limits and their answers.
+ *		The monitor's HTTP server: libevent's evhttp, with what we allow a client.
  *
- * One request of a connection is answered at a time.  A client that is slow,
- * silent or many is turned away; none can make the process wait, or grow without
- * bound.
+ * Each request is answered once, by http_reply..., at once or later.  A client
+ * that is slow, silent or many is turned away; none can make the process wait, or
+ * grow without bound.
  */
 #ifndef MONITOR_HTTP_H
 #define MONITOR_HTTP_H
@@ -12,38 +12,47 @@
 #include "base.h"
 
 #include <event2/event.h>
-#include <sys/socket.h>
+#include <event2/http.h>
 
 #include "util/buf.h"
-#include "util/httpreq.h"
 
-typedef struct HttpConn HttpConn;
+typedef struct HttpReq HttpReq;
 
 /*
- * on_request gets each request, good until it returns, and answers it with
- * http_reply... or calls http_wait.
+ * on_request gets each GET and HEAD, and answers it with http_reply... or calls
+ * http_wait; behind that, req is no more.
  */
-void http_init(struct event_base *base,
-	void (*on_request)(HttpConn *conn, const HttpReq *req));
+struct evhttp *http_new(
+	struct event_base *base, void (*on_request)(HttpReq *req));
 
-/* A client has connected: the socket is ours from here on. */
-void http_accept(int fd, const struct sockaddr *peer);
+/* Decoded, without the query. */
+const char *http_path(const HttpReq *req);
+/* The value of a parameter of the query, or NULL. */
+const char *http_param(const HttpReq *req, const char *name);
+/*
+ * A parameter that is a number; *value stays if there is none.  False if it is not
+ * a whole number from min to max.
+ */
+MUST_CHECK bool http_number(const HttpReq *req, const char *name, int64_t min,
+	int64_t max, int64_t *value);
+/* The first parameter that is not in known, which ends with NULL; or NULL. */
+const char *http_unknown_param(const HttpReq *req, const char *const *known);
 
 /*
- * Answer.  type is the Content-Type; headers are further lines, each with its line
- * end, or NULL.  The memory of body is taken; if it has failed, or too much waits
- * for slow clients, the answer is 503.
+ * Answer.  type is the Content-Type; policy is the Content-Security-Policy, or
+ * NULL.  The memory of body is taken; if it has failed, or too much waits for slow
+ * clients, the answer is 503.
  */
 void http_reply(
-	HttpConn *conn, int code, const char *type, const char *headers, Buf *body);
+	HttpReq *req, int code, const char *type, const char *policy, Buf *body);
 /* A line of text, which gets its line end here. */
-void http_reply_text(HttpConn *conn, int code, const char *fmt, ...)
+void http_reply_text(HttpReq *req, int code, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
 /*
  * The answer comes later.  If the client is gone before that, on_gone is called,
- * and conn is no more.
+ * and req is no more.
  */
-void http_wait(HttpConn *conn, void (*on_gone)(void *arg), void *arg);
+void http_wait(HttpReq *req, void (*on_gone)(void *arg), void *arg);
 
 #endif /* MONITOR_HTTP_H */

@@ -8,12 +8,11 @@
 #include "base.h"
 
 #include <event2/event.h>
-#include <sys/socket.h>
+#include <event2/http.h>
 
 #include "util/errinfo.h"
 
-void listeners_init(struct event_base *base,
-	void (*on_connect)(int fd, const struct sockaddr *peer));
+void listeners_init(struct event_base *base, struct evhttp *server);
 
 /*
  * Listen on these addresses (names, separated by commas; "*" is all) and this

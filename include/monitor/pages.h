@@ -11,6 +11,6 @@
 #include "process/child.h"
 
 void pages_init(const ChildContext *ctx);
-void pages_request(HttpConn *conn, const HttpReq *req);
+void pages_request(HttpReq *req);
 
 #endif /* MONITOR_PAGES_H */

@@ -20,6 +20,6 @@ void standbypage_init(struct event_base *base, const ChildContext *ctx);
  * that have replayed it, as soon as there are count of them, or timeout
  * milliseconds have passed.
  */
-void standbypage_request(HttpConn *conn, const HttpReq *req);
+void standbypage_request(HttpReq *req);
 
 #endif /* MONITOR_STANDBYPAGE_H */

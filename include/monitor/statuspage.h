@@ -1,5 +1,5 @@
 /*
- * page.h
+ * statuspage.h
  *		The status page, compiled in: backend/monitor/page.html, byte for byte.
  *
  * One UTF-8 document that needs nothing but /status.json of the server that it
@@ -7,8 +7,8 @@
  * that holds style or script, so that a Content-Security-Policy need not allow
  * any.
  */
-#ifndef MONITOR_PAGE_H
-#define MONITOR_PAGE_H
+#ifndef MONITOR_STATUSPAGE_H
+#define MONITOR_STATUSPAGE_H
 
 #include "base.h"
 
@@ -16,4 +16,4 @@
 extern const unsigned char page_html[];
 extern const size_t page_html_len;
 
-#endif /* MONITOR_PAGE_H */
+#endif /* MONITOR_STATUSPAGE_H */
