@@ -691,7 +691,7 @@ stop_step(int64_t now_ms)
 			log_msg(LOG_LOG, "shutdown_timeout is over, stopping fast");
 		else
 			log_msg(LOG_WARNING,
-				"%d processes did not end in time, killing them",
+				"killing what did not end in time: %d of the processes",
 				forker_count());
 	}
 	runstate_children(&super.run, forker_count());
