@@ -58,7 +58,11 @@ static bool
 look_at_signals(Console *c, ErrInfo *err)
 {
 	if (signals_stop_requested() || signals_drain_requested())
+	{
+		if (c->has_stopped)
+			session_end(c->session); /* it knows why */
 		session_shutdown(c->session);
+	}
 	return !signals_take_cancel() ||
 		   errinfo_set(err, SQLSTATE_QUERY_CANCELED,
 			   "canceling statement due to user request");
@@ -141,7 +145,7 @@ put_ready(Console *c)
 	if (c->shutdown_signal == 0)
 		return;
 	client_flush_wait(client, LAST_ANSWER_MS);
-	kill(control_supervisor_pid(), c->shutdown_signal);
+	c->has_stopped = kill(control_supervisor_pid(), c->shutdown_signal) == 0;
 	c->shutdown_signal = 0;
 }
 

@@ -26,6 +26,7 @@ typedef struct Console
 	ConsoleTransaction transaction;
 	bool until_sync;     /* after an error in the extended protocol */
 	int shutdown_signal; /* for the supervisor, once the answer is out; 0: none */
+	bool has_stopped;    /* it has been sent */
 	Prepared prepared;
 } Console;
 
