@@ -81,6 +81,21 @@ need_packages()
 	rm -f "$log"
 }
 
+# fetch_packages DIR PACKAGE...
+#	Unpacks packages below DIR without installing them, and without what they
+#	depend on: for those that would have to replace something that is installed.
+fetch_packages()
+{
+	local dir=$1 deb
+
+	shift
+	mkdir -p "$dir/debs" &&
+		(cd "$dir/debs" && apt-get -q -o APT::Sandbox::User=root download "$@") >"$dir/log" 2>&1 || return
+	for deb in "$dir"/debs/*.deb; do
+		dpkg-deb -x "$deb" "$dir" || return
+	done
+}
+
 # choose_user
 #	Who builds and runs everything: the caller, or as root the user postgres.
 choose_user()
@@ -127,7 +142,7 @@ as_user()
 		PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin)
 	local v
 
-	for v in CI PG_TEST_TIMEOUT_DEFAULT WB_SMALL_FS WB_OTHER_PSQL ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS; do
+	for v in CI PG_TEST_TIMEOUT_DEFAULT WB_SMALL_FS WB_OTHER_PSQL WB_NODE_PATH WB_REQUIRE_DRIVERS ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS; do
 		[ -z "${!v-}" ] || env+=("$v=${!v}")
 	done
 	if is_root; then
