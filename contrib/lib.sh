@@ -89,8 +89,10 @@ fetch_packages()
 	local dir=$1 deb
 
 	shift
-	mkdir -p "$dir/debs" &&
-		(cd "$dir/debs" && apt-get -q -o APT::Sandbox::User=root download "$@") >"$dir/log" 2>&1 || return
+	mkdir -p "$dir/debs" || return
+	(cd "$dir/debs" &&
+		{ apt-get -q -o APT::Sandbox::User=root download "$@" ||
+			{ apt-get -q update && apt-get -q -o APT::Sandbox::User=root download "$@"; }; }) >"$dir/log" 2>&1 || return
 	for deb in "$dir"/debs/*.deb; do
 		dpkg-deb -x "$deb" "$dir" || return
 	done
