@@ -73,8 +73,8 @@ bool
 pulse_await(
 	Pulse *p, int64_t now_ms, Lsn awaited, Lsn sent, Lsn applied, bool pending)
 {
-	if (awaited == InvalidLsn || applied == InvalidLsn || sent < awaited ||
-		applied >= awaited)
+	if (awaited == InvalidLsn || applied == InvalidLsn ||
+		applied >= Min(awaited, sent))
 	{
 		p->awaited = InvalidLsn;
 		return false;

@@ -118,8 +118,9 @@ typedef struct BoardStatus
 	int64_t message_time; /* when it last said something */
 
 	/*
-	 * The monitor: standbys that have been sent this LSN and have not applied it
-	 * are to be asked often; InvalidLsn: somebody waits for none.
+	 * The monitor: the highest LSN that somebody waits for.  Standbys that have not
+	 * applied what they have been sent up to there are to be asked often;
+	 * InvalidLsn: nobody waits.
 	 */
 	Lsn awaited;
 	uint8_t cancel_key[BOARD_KEY_SIZE];

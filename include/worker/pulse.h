@@ -57,9 +57,10 @@ bool pulse_behind(Pulse *p, int64_t now_ms, bool behind, bool pending);
 bool pulse_drain(Pulse *p, int64_t now_ms);
 
 /*
- * awaited is what somebody waits for, InvalidLsn for nothing; the standby has been
- * sent and has applied so much (InvalidLsn: it has said that it applies nothing).
- * Whether to ask now.
+ * awaited is the highest LSN that somebody waits for, InvalidLsn for nothing; the
+ * standby has been sent and has applied so much (InvalidLsn: it has said that it
+ * applies nothing).  Whether to ask now: what it has been sent of that is enough for
+ * it, since others may wait for less.
  */
 bool pulse_await(
 	Pulse *p, int64_t now_ms, Lsn awaited, Lsn sent, Lsn applied, bool pending);
