@@ -242,6 +242,32 @@ ok($other->closed, 'it has ended');
 $standbys[2]->close;
 $wb->wait_for_log(qr/console command by user "$user": KILL s1/);
 
+# -- PAUSE, RESUME -----------------------------------------------------------
+
+sub state_of
+{
+	my ($name) = @_;
+	my ($row) = grep { ($_->{application_name} // '') eq $name } $wb->show('standbys');
+	return $row->{state} // '';
+}
+
+{
+	my @streams = map { $wb->receive($_, options => []) } 'x', 'y';
+	my @names = map { $_->{application_name} } $wb->show('standbys');
+	my $name = $names[0];
+
+	my @paused = $wb->console_rows("PAUSE '$name'");
+	is($paused[0][1], $name, 'PAUSE says whom');
+	ok(poll_until(sub { state_of($name) eq 'paused' }), 'and it is');
+	like($wb->console("PAUSE '$name'")->{err}, qr/NOTICE:  "\Q$name\E" is paused already/, 'once more');
+	is($wb->console('PAUSE')->{status}, 0, 'PAUSE everybody');
+	ok(poll_until(sub { !grep { $_->{state} ne 'paused' } $wb->show('standbys') }), 'all are');
+	is($wb->console('RESUME')->{status}, 0, 'RESUME everybody');
+	ok(poll_until(sub { !grep { $_->{state} eq 'paused' } $wb->show('standbys') }), 'none is');
+	like($wb->console("RESUME '$name'")->{err}, qr/NOTICE:  "\Q$name\E" is not paused/, 'once more');
+	$_->stop foreach @streams;
+}
+
 # -- RESCOPE -----------------------------------------------------------------
 
 $primary->safe_psql('postgres', 'CREATE DATABASE hidden');
