@@ -306,6 +306,31 @@ foreach my $mode (qw(smart fast immediate))
 	$wb->wait_for_log(qr/received $mode shutdown request/);
 }
 ok(!-e $wb->socket_dir . '/.s.PGSQL.' . $wb->port, 'no socket is left');
+
+# -- where the socket is -----------------------------------------------------
+
+my $sockets = $wb->socket_dir;
+my $long = $wb->dir . '/' . 'x' x 100;
+my $listening = qr/listening on Unix socket "(\S+)"/;
+my $offset = $wb->log_offset;
+
+symlink $sockets, "$sockets/link";
+$wb->configure(settings => { unix_socket_directories => "$sockets/link", control_socket_directory => $sockets });
+$wb->start_streaming;
+is(() = $wb->log_content($offset) =~ /$listening/g, 1, 'one directory by two names: one socket');
+is($wb->console('SHOW version')->{status}, 0, 'that has the console');
+$wb->stop;
+mkdir $long or die "$long: $!";
+$wb->configure(settings => { unix_socket_directories => $sockets, control_socket_directory => '', state_directory => $long });
+$offset = $wb->log_offset;
+$wb->start_streaming;
+$wb->wait_for_log(qr/WARNING:  there is no control socket: the path of "state_directory" is too long/, $offset);
+is($wb->console('SHOW version')->{status}, 0, 'other sockets have the console too');
+$wb->stop;
+$wb->configure(settings => { control_socket_directory => $long });
+$offset = $wb->log_offset;
+ok(!$wb->start(fail_ok => 1), 'one that was asked for has to be there');
+$wb->wait_for_log(qr/FATAL:  Unix socket path ".*" is longer than 107 bytes/, $offset);
 $wb->log_unlike(qr/PANIC|signal 11|signal 6/);
 
 done_testing();
