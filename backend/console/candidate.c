@@ -25,7 +25,6 @@
 #include "shm/board.h"
 #include "shm/ring.h"
 #include "source/meet.h"
-#include "util/log.h"
 
 /* Several hosts, each with its connect_timeout. */
 #define PATIENCE_MS 120000

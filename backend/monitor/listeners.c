@@ -21,7 +21,6 @@
 #include "exitcode.h"
 #include "monitor/listeners.h"
 #include "util/log.h"
-#include "util/mem.h"
 #include "util/net.h"
 
 #define BACKLOG 128

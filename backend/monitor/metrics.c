@@ -20,7 +20,6 @@
 #include "util/mem.h"
 
 #define SOURCE_LABELS_MAX 8
-#define LABELS_SIZE 2048
 
 /* ---- what no view has ---- */
 

@@ -83,14 +83,8 @@ viewtable_row_count(const ViewTable *table)
 	return table->row_count;
 }
 
-const View *
-viewtable_view(const ViewTable *table)
-{
-	return table->view;
-}
-
-size_t
-viewtable_column(const ViewTable *table, const char *name)
+static size_t
+column_of(const ViewTable *table, const char *name)
 {
 	for (size_t i = 0; i < table->view->column_count; i++)
 	{
@@ -100,8 +94,8 @@ viewtable_column(const ViewTable *table, const char *name)
 	abort();
 }
 
-const char *
-viewtable_value(const ViewTable *table, size_t row, size_t column)
+static const char *
+value_at(const ViewTable *table, size_t row, size_t column)
 {
 	size_t offset = table->offsets[row * table->view->column_count + column];
 
@@ -111,7 +105,7 @@ viewtable_value(const ViewTable *table, size_t row, size_t column)
 const char *
 viewtable_value_of(const ViewTable *table, size_t row, const char *column)
 {
-	return viewtable_value(table, row, viewtable_column(table, column));
+	return value_at(table, row, column_of(table, column));
 }
 
 /* "2026-03-01 12:00:00.123456+00", the view's own text. */
@@ -130,9 +124,10 @@ time_number(const char *text)
 }
 
 double
-viewtable_number(const ViewTable *table, size_t row, size_t column)
+viewtable_number_of(const ViewTable *table, size_t row, const char *name)
 {
-	const char *text = viewtable_value(table, row, column);
+	size_t column = column_of(table, name);
+	const char *text = value_at(table, row, column);
 	Lsn lsn;
 
 	if (text == NULL)
@@ -150,19 +145,13 @@ viewtable_number(const ViewTable *table, size_t row, size_t column)
 	}
 }
 
-double
-viewtable_number_of(const ViewTable *table, size_t row, const char *column)
-{
-	return viewtable_number(table, row, viewtable_column(table, column));
-}
-
 void
 viewtable_put_row(const ViewTable *table, size_t row, Json *j)
 {
 	json_object_begin(j);
 	for (size_t i = 0; i < table->view->column_count; i++)
 	{
-		const char *value = viewtable_value(table, row, i);
+		const char *value = value_at(table, row, i);
 
 		json_key(j, table->view->columns[i].name);
 		switch (value != NULL ? table->view->columns[i].type : TYPE_TEXT)

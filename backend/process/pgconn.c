@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "process/pgconn.h"
-#include "util/mem.h"
 #include "util/monotime.h"
 
 #define CONNECT_TIMEOUT "10"

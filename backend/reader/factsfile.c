@@ -18,7 +18,6 @@
 #include "reader/factsfile.h"
 #include "spool/spooldir.h"
 #include "util/buf.h"
-#include "util/mem.h"
 #include "wal/crc32c.h"
 #include "wal/page.h"
 

@@ -18,7 +18,6 @@
 #include "reader/feedback.h"
 #include "reader/receive.h"
 #include "shm/board.h"
-#include "util/log.h"
 #include "util/monotime.h"
 
 /* How long the upstream may take to say why it has ended the stream. */

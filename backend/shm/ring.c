@@ -22,10 +22,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "exitcode.h"
 #include "shm/ring.h"
 #include "shm/sharedmem.h"
-#include "util/log.h"
 #include "util/mem.h"
 
 /* On a page of its own, in front of the data. */

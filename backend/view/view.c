@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "util/monotime.h"
 #include "view/view.h"
@@ -43,17 +42,6 @@ view_value(const ViewRow *row, size_t column)
 		row->text.failed)
 		return NULL;
 	return (const char *) row->text.data + row->offsets[column];
-}
-
-const char *
-view_value_of(const ViewRow *row, const char *column)
-{
-	for (size_t i = 0; i < row->view->column_count; i++)
-	{
-		if (strcmp(row->view->columns[i].name, column) == 0)
-			return view_value(row, i);
-	}
-	return NULL;
 }
 
 /* ---- for views ---- */

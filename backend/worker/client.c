@@ -11,7 +11,6 @@
 #include <sys/uio.h>
 
 #include "shm/board.h"
-#include "util/log.h"
 #include "util/monotime.h"
 #include "worker/client.h"
 

@@ -10,7 +10,6 @@
 
 #include "console/answer.h"
 #include "console/console.h"
-#include "console/role.h"
 #include "pq/consolecmd.h"
 #include "view/view.h"
 

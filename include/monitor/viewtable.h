@@ -19,15 +19,10 @@ ViewTable *viewtable_new(const View *view, const ChildContext *ctx);
 void viewtable_free(ViewTable *table);
 
 size_t viewtable_row_count(const ViewTable *table);
-const View *viewtable_view(const ViewTable *table);
-/* The number of a column; it must be one of the view's. */
-size_t viewtable_column(const ViewTable *table, const char *name);
-/* NULL is SQL's NULL. */
-const char *viewtable_value(const ViewTable *table, size_t row, size_t column);
+/* The value of a column, which must be one of the view's; NULL is SQL's NULL. */
 const char *viewtable_value_of(
 	const ViewTable *table, size_t row, const char *column);
 /* As a number: LSNs in bytes, times in seconds since 1970; NULL is NaN. */
-double viewtable_number(const ViewTable *table, size_t row, size_t column);
 double viewtable_number_of(
 	const ViewTable *table, size_t row, const char *column);
 

@@ -7,7 +7,6 @@
 
 #include "base.h"
 
-#include "util/durable.h"
 #include "util/errinfo.h"
 #include "util/lsn.h"
 #include "wal/page.h"

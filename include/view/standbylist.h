@@ -8,7 +8,6 @@
 
 #include "base.h"
 
-#include "conf/ackpolicy.h"
 #include "process/child.h"
 #include "view/standbystate.h"
 

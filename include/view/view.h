@@ -61,9 +61,8 @@ const View *view_find(const char *name);
 MUST_CHECK bool view_run(const View *view, const ChildContext *ctx,
 	void (*sink)(void *arg, const ViewRow *row), void *arg, ErrInfo *err);
 
-/* The value of a column, or NULL; by number, or by name. */
+/* The value of a column, or NULL. */
 const char *view_value(const ViewRow *row, size_t column);
-const char *view_value_of(const ViewRow *row, const char *column);
 
 /* ---- for views ---- */
 

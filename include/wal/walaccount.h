@@ -15,7 +15,6 @@
 
 #include "util/lsn.h"
 #include "wal/page.h"
-#include "wal/walformat.h"
 
 /* Databases that are told apart; what further ones write is counted together. */
 #define WALACCOUNT_DATABASES_MAX 1024
