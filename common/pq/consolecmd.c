@@ -2,8 +2,7 @@
  * consolecmd.c
  *		Read what is said to the console.  See consolecmd.h.
  *
- * A parser with one token of look-ahead over one table of verbs.  Strings,
- * identifiers in quotes and comments are as in PostgreSQL's scan.l.
+ * A parser with one token of look-ahead over one table of verbs.
  */
 #include "base.h"
 
@@ -11,35 +10,16 @@
 #include <strings.h>
 
 #include "pq/consolecmd.h"
+#include "pq/consoletoken.h"
 
 /* How much of the text around an error is shown. */
 #define NEAR_MAX 40
 
-typedef enum TokenKind
-{
-	TOKEN_END,
-	TOKEN_SEMICOLON,
-	TOKEN_WORD,
-	TOKEN_STRING, /* 'x' */
-	TOKEN_QUOTED, /* "x" */
-	TOKEN_PARAMETER,
-	TOKEN_BAD_STRING, /* its end is missing, or it has an unknown escape */
-	TOKEN_BAD_COMMENT,
-	TOKEN_OTHER
-} TokenKind;
-
-typedef struct Token
-{
-	TokenKind kind;
-	const char *at;
-	size_t len;
-} Token;
-
 typedef struct Parser
 {
-	const char *query; /* all of it */
-	const char *rest;  /* what follows token */
-	Token token;       /* not consumed yet */
+	const char *query;  /* all of it */
+	const char *rest;   /* what follows token */
+	ConsoleToken token; /* not consumed yet */
 	ErrInfo *err;
 } Parser;
 
@@ -173,7 +153,7 @@ position_of(const Parser *p)
 
 /* How much of a token is shown.  No UTF-8 character is cut in two. */
 static int
-shown_len(const Token *token)
+shown_len(const ConsoleToken *token)
 {
 	size_t len = Min(token->len, NEAR_MAX);
 
@@ -186,7 +166,7 @@ shown_len(const Token *token)
 static bool
 parser_fail(Parser *p)
 {
-	const Token *token = &p->token;
+	const ConsoleToken *token = &p->token;
 
 	switch (token->kind)
 	{
@@ -229,137 +209,10 @@ fail_at_token(Parser *p, const char *sqlstate, const char *message)
 
 /* ---- tokens ---- */
 
-static bool
-is_word_char(const char *c)
-{
-	unsigned char u = (unsigned char) *c;
-
-	return (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') ||
-		   (u >= '0' && u <= '9') || u == '_' || u == '.' || u >= 0x80 ||
-		   (u == '-' && c[1] != '-');
-}
-
-/* A comment may have others within.  NULL if the end is missing. */
-static const char *
-skip_block_comment(const char *c)
-{
-	int depth = 0;
-
-	do
-	{
-		if (c[0] == '/' && c[1] == '*')
-		{
-			depth++;
-			c += 2;
-		}
-		else if (c[0] == '*' && c[1] == '/')
-		{
-			depth--;
-			c += 2;
-		}
-		else if (*c == '\0')
-			return NULL;
-		else
-			c++;
-	} while (depth > 0);
-	return c;
-}
-
-/* Blanks and comments.  False at a comment without an end, where *at stays. */
-static bool
-skip_blanks(const char **at)
-{
-	for (;;)
-	{
-		const char *end;
-
-		*at += strspn(*at, " \t\r\n\f\v");
-		if ((*at)[0] == '-' && (*at)[1] == '-')
-			*at += strcspn(*at, "\r\n");
-		else if ((*at)[0] == '/' && (*at)[1] == '*')
-		{
-			end = skip_block_comment(*at);
-			if (end == NULL)
-				return false;
-			*at = end;
-		}
-		else
-			return true;
-	}
-}
-
-/* Where a string that begins at c ends; NULL if it does not. */
-static const char *
-end_of_string(const char *c, bool escapes)
-{
-	char quote = *c;
-
-	for (c++; *c != '\0'; c++)
-	{
-		if (escapes && *c == '\\')
-		{
-			if (c[1] != '\\' && c[1] != '\'')
-				return NULL;
-			c++;
-		}
-		else if (*c == quote && c[1] == quote)
-			c++;
-		else if (*c == quote)
-			return c + 1;
-	}
-	return NULL;
-}
-
-static void
-scan_string(Token *t, const char *quote)
-{
-	const char *end = end_of_string(quote, quote != t->at);
-
-	if (end == NULL)
-	{
-		t->kind = TOKEN_BAD_STRING;
-		t->len = strlen(t->at);
-		return;
-	}
-	t->kind = *quote == '"' ? TOKEN_QUOTED : TOKEN_STRING;
-	t->len = (size_t) (end - t->at);
-}
-
 static void
 parser_advance(Parser *p)
 {
-	Token *t = &p->token;
-	bool ok = skip_blanks(&p->rest);
-
-	*t = (Token){.kind = TOKEN_OTHER, .at = p->rest, .len = 1};
-	if (!ok)
-	{
-		t->kind = TOKEN_BAD_COMMENT;
-		t->len = strlen(t->at);
-	}
-	else if (*t->at == '\0')
-	{
-		t->kind = TOKEN_END;
-		t->len = 0;
-	}
-	else if (*t->at == ';')
-		t->kind = TOKEN_SEMICOLON;
-	else if (*t->at == '\'' || *t->at == '"')
-		scan_string(t, t->at);
-	else if ((*t->at == 'E' || *t->at == 'e') && t->at[1] == '\'')
-		scan_string(t, t->at + 1);
-	else if (*t->at == '$')
-	{
-		t->kind = TOKEN_PARAMETER;
-		t->len = 1 + strspn(t->at + 1, "0123456789");
-	}
-	else if (is_word_char(t->at))
-	{
-		t->kind = TOKEN_WORD;
-		while (is_word_char(t->at + t->len))
-			t->len++;
-	}
-	p->rest = t->at + t->len;
+	p->token = consoletoken_next(&p->rest);
 }
 
 static bool
@@ -401,38 +254,6 @@ at_name(const Parser *p)
 		   p->token.kind == TOKEN_QUOTED;
 }
 
-/* What the token says, without its quotes; false if it does not fit. */
-static bool
-copy_token(const Token *t, char *dst, size_t size)
-{
-	const char *c = t->at;
-	const char *end = t->at + t->len;
-	size_t n = 0;
-	bool escapes = false;
-	char quote = '\0';
-
-	if (t->kind == TOKEN_STRING || t->kind == TOKEN_QUOTED)
-	{
-		escapes = *c != '\'' && *c != '"';
-		c += escapes ? 1 : 0;
-		quote = *c++;
-		end--;
-	}
-	for (; c < end; c++)
-	{
-		if ((quote != '\0' && *c == quote) || (escapes && *c == '\\'))
-			c++;
-		if (n + 1 >= size)
-		{
-			dst[n] = '\0';
-			return false;
-		}
-		dst[n++] = *c;
-	}
-	dst[n] = '\0';
-	return true;
-}
-
 /* ---- arguments ---- */
 
 static bool
@@ -446,7 +267,7 @@ parse_name(Parser *p, ConsoleCommand *out)
 {
 	if (!at_name(p))
 		return parser_fail(p);
-	if (!copy_token(&p->token, out->argument, sizeof(out->argument)))
+	if (!consoletoken_copy(&p->token, out->argument, sizeof(out->argument)))
 		return fail_at_token(
 			p, SQLSTATE_PROGRAM_LIMIT_EXCEEDED, "argument is too long");
 	if (out->argument[0] == '\0')
@@ -552,7 +373,7 @@ parse_set(Parser *p, ConsoleCommand *out)
 			out->argument[0] = '\0';
 	}
 	if (at_name(p))
-		(void) copy_token(&p->token, out->value, sizeof(out->value));
+		consoletoken_copy(&p->token, out->value, sizeof(out->value));
 	return skip_rest(p);
 }
 
@@ -601,7 +422,7 @@ parse_select(Parser *p, ConsoleCommand *out)
 	{
 		out->select = at_number(p) && p->token.len < 10 ? CONSOLE_SELECT_INT
 														: CONSOLE_SELECT_TEXT;
-		if (!copy_token(&p->token, out->argument, sizeof(out->argument)))
+		if (!consoletoken_copy(&p->token, out->argument, sizeof(out->argument)))
 			return fail_at_token(
 				p, SQLSTATE_PROGRAM_LIMIT_EXCEEDED, "argument is too long");
 		parser_advance(p);

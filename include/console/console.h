@@ -45,4 +45,10 @@ void console_notice(Console *c, const char *severity, const ErrInfo *what);
 MUST_CHECK bool console_wait(Console *c, bool (*done)(void *arg), void *arg,
 	int timeout_ms, bool *in_time, ErrInfo *err);
 
+/*
+ * Have the client take what is queued for it, if that is much.  False, with err, if a
+ * cancel request has come; a client that takes nothing for a minute ends the process.
+ */
+MUST_CHECK bool console_drain(Console *c, ErrInfo *err);
+
 #endif /* CONSOLE_CONSOLE_H */
