@@ -151,13 +151,6 @@ typedef struct RuleOfWorker
 	char rule[BOARD_NAME_SIZE];
 } RuleOfWorker;
 
-static bool
-is_streaming(const BoardView *view)
-{
-	return view->state == CELL_CATCHUP || view->state == CELL_STREAMING ||
-		   view->state == CELL_PAUSED;
-}
-
 static RuleOfWorker *
 note_standbys(void)
 {
@@ -168,7 +161,7 @@ note_standbys(void)
 	{
 		BoardView view;
 
-		if (!board_view(i, &view) || !is_streaming(&view))
+		if (!board_view(i, &view) || !board_is_stream(view.state))
 			continue;
 		notes[i].pid = view.pid;
 		memcpy(notes[i].rule, view.status.rule, sizeof(notes[i].rule));
@@ -186,7 +179,7 @@ all_follow(void *arg)
 	{
 		BoardView view;
 
-		if (board_view(i, &view) && is_streaming(&view) &&
+		if (board_view(i, &view) && board_is_stream(view.state) &&
 			view.status.scope_generation < *generation)
 			return false;
 	}
@@ -203,7 +196,7 @@ put_standbys(Answer *a, const RuleOfWorker *notes, uint64_t generation)
 		const char *old = NULL;
 		const char *effect = NULL;
 
-		if (!board_view(i, &view) || !is_streaming(&view))
+		if (!board_view(i, &view) || !board_is_stream(view.state))
 			continue;
 		status = &view.status;
 		if (notes[i].pid == view.pid)

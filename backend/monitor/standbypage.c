@@ -162,12 +162,9 @@ on_gone(void *arg)
 static void
 look_at_cell(int cell)
 {
-	CellState state = board_state(cell);
 	BoardView view;
 
-	if ((state != CELL_CATCHUP && state != CELL_STREAMING &&
-			state != CELL_PAUSED) ||
-		!board_view(cell, &view))
+	if (!board_is_stream(board_state(cell)) || !board_view(cell, &view))
 		return;
 	for (size_t i = 0; i < lengthof(standbys.waiters); i++)
 	{

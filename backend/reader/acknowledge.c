@@ -63,13 +63,6 @@ spooled_position(const Config *config, TimeLineId tli)
 	return view.status.flush;
 }
 
-static bool
-is_stream(CellState state)
-{
-	return state == CELL_CATCHUP || state == CELL_STREAMING ||
-		   state == CELL_PAUSED;
-}
-
 /*
  * All streams; those count that have caught up, on the ring's timeline, and whose
  * standby has flushed something.  Returns how many.
@@ -91,8 +84,8 @@ collect_sessions(TimeLineId tli)
 	{
 		BoardView *view = &acknowledge.views[count];
 
-		if (!is_stream(board_state(i)) || !board_view(i, view) ||
-			!is_stream(view->state))
+		if (!board_is_stream(board_state(i)) || !board_view(i, view) ||
+			!board_is_stream(view->state))
 			continue;
 		acknowledge.sessions[count++] = (QuorumSession){
 			.rule = view->status.rule,

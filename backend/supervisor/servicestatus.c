@@ -16,13 +16,7 @@ count_standbys(void)
 	int count = 0;
 
 	for (int i = BOARD_FIRST_WORKER; i < board_cell_count(); i++)
-	{
-		CellState state = board_state(i);
-
-		if (state == CELL_CATCHUP || state == CELL_STREAMING ||
-			state == CELL_PAUSED)
-			count++;
-	}
+		count += board_is_stream(board_state(i)) ? 1 : 0;
 	return count;
 }
 

@@ -164,9 +164,7 @@ standbystate_same(const Halt *halt, const BoardStatus *status)
 bool
 standbystate_halt_is_over(const Halt *halt, const BoardView *view, int64_t now)
 {
-	if (view != NULL && !view->status.halted &&
-		(view->state == CELL_CATCHUP || view->state == CELL_STREAMING ||
-			view->state == CELL_PAUSED) &&
+	if (view != NULL && !view->status.halted && board_is_stream(view->state) &&
 		view->status.sent > halt->lsn)
 		return true;
 	return now - halt->time >= STANDBY_HALT_MEMORY_US;

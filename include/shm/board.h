@@ -127,6 +127,14 @@ typedef struct BoardStatus
 	uint32_t cancel_key_len;
 } BoardStatus;
 
+/* Whether a worker in this state has been told to stream; one that is paused has. */
+static inline bool
+board_is_stream(CellState state)
+{
+	return state == CELL_CATCHUP || state == CELL_STREAMING ||
+		   state == CELL_PAUSED;
+}
+
 /*
  * The place that a standby has reached: what it has applied; for a program that
  * applies nothing (pg_receivewal) what it has written.
