@@ -21,7 +21,7 @@ $wb->start_streaming;
 sub ask
 {
 	my $query = shift;
-	return http_send($port, "GET /standbys?$query HTTP/1.0\r\n\r\n");
+	return http_send($port, "GET /standbys?$query HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
 }
 
 # Status and names of an answer; undef if there is none within so many seconds.
