@@ -241,6 +241,26 @@ close $_ foreach @waiting;
 ok(answers($port, '/standbys?wait_lsn=FF/0&timeout=1', 408),
 	'those that have gone are forgotten');
 
+# There is an end to how many it holds, and they to how long they are held.
+sub descriptors
+{
+	my @fds = glob '/proc/' . monitor() . '/fd/*';
+	return scalar @fds;
+}
+
+my $unused = descriptors();
+my @many = map { http_send($port) } 1 .. 400;
+my $held = 0;
+foreach (1 .. 20)
+{
+	$held = descriptors() - $unused if $held < descriptors() - $unused;
+	usleep(50_000);
+}
+cmp_ok($held, '>=', 256, 'many may connect');
+cmp_ok($held, '<=', 350, 'but not as many as they like');
+ok(answers($port, '/healthz', 200), 'those that are silent go, and others are answered');
+close $_ foreach @many;
+
 # evhttp does not expect anything more from them, and we must not fall over it.
 @waiting = map { http_send($port, $wait) } 1 .. 3;
 $pid = monitor();
