@@ -11,19 +11,12 @@
 
 #include "ctl/ctloutput.h"
 #include "ctl/say.h"
-#include "pq/message.h"
+#include "pq/typevalue.h"
 #include "util/json.h"
 #include "util/mem.h"
 
 /* No answer of a console comes near. */
 #define OUTPUT_MAX ((size_t) 1 << 30)
-
-bool
-ctloutput_is_number(Oid type)
-{
-	return type == TYPE_INT4 || type == TYPE_INT8 || type == TYPE_OID ||
-		   type == TYPE_FLOAT8;
-}
 
 /* ---- text ---- */
 
@@ -113,7 +106,7 @@ put_row(Buf *out, const PGresult *result, int row, const size_t *widths)
 		if (i > 0)
 			put(out, "|");
 		put_cell(out, row < 0 ? PQfname(result, i) : PQgetvalue(result, row, i),
-			widths[i], row >= 0 && ctloutput_is_number(PQftype(result, i)),
+			widths[i], row >= 0 && typevalue_is_number(PQftype(result, i)),
 			i == columns - 1);
 	}
 	put(out, "\n");
@@ -196,22 +189,6 @@ put_text(Buf *out, const PGresult *result, bool expanded)
 
 /* ---- JSON ---- */
 
-static void
-put_json_value(Json *j, const PGresult *result, int row, int column)
-{
-	const char *text = PQgetvalue(result, row, column);
-	Oid type = PQftype(result, column);
-
-	if (PQgetisnull(result, row, column))
-		json_null(j);
-	else if (type == TYPE_BOOL)
-		json_bool(j, text[0] == 't');
-	else if (ctloutput_is_number(type))
-		json_number_text(j, text);
-	else
-		json_string(j, text);
-}
-
 void
 ctloutput_json(const PGresult *result, Buf *out)
 {
@@ -225,7 +202,9 @@ ctloutput_json(const PGresult *result, Buf *out)
 		for (int i = 0; i < PQnfields(result); i++)
 		{
 			json_key(&j, PQfname(result, i));
-			put_json_value(&j, result, row, i);
+			typevalue_put_json(&j, PQftype(result, i),
+				PQgetisnull(result, row, i) ? NULL
+											: PQgetvalue(result, row, i));
 		}
 		json_object_end(&j);
 	}

@@ -5,15 +5,15 @@
 #include "base.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "monitor/viewtable.h"
+#include "pq/typevalue.h"
 #include "util/log.h"
 #include "util/lsn.h"
 #include "util/mem.h"
+#include "util/monotime.h"
 
 /* The text of all rows: thousands of standbys. */
 #define TEXT_MAX ((size_t) 32 * 1024 * 1024)
@@ -108,26 +108,12 @@ viewtable_value_of(const ViewTable *table, size_t row, const char *column)
 	return value_at(table, row, column_of(table, column));
 }
 
-/* "2026-03-01 12:00:00.123456+00", the view's own text. */
-static double
-time_number(const char *text)
-{
-	struct tm tm = {0};
-	double seconds;
-
-	if (sscanf(text, "%d-%d-%d %d:%d:%lf", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-			&tm.tm_hour, &tm.tm_min, &seconds) != 6)
-		return NAN;
-	tm.tm_year -= 1900;
-	tm.tm_mon--;
-	return (double) timegm(&tm) + seconds;
-}
-
 double
 viewtable_number_of(const ViewTable *table, size_t row, const char *name)
 {
 	size_t column = column_of(table, name);
 	const char *text = value_at(table, row, column);
+	int64_t stamp;
 	Lsn lsn;
 
 	if (text == NULL)
@@ -139,7 +125,9 @@ viewtable_number_of(const ViewTable *table, size_t row, const char *name)
 		case TYPE_BOOL:
 			return text[0] == 't';
 		case TYPE_TIMESTAMPTZ:
-			return time_number(text);
+			return monotime_parse(text, &stamp)
+					   ? (double) stamp / 1e6 + MONOTIME_PG_EPOCH_S
+					   : NAN;
 		default:
 			return strtod(text, NULL);
 	}
@@ -151,24 +139,9 @@ viewtable_put_row(const ViewTable *table, size_t row, Json *j)
 	json_object_begin(j);
 	for (size_t i = 0; i < table->view->column_count; i++)
 	{
-		const char *value = value_at(table, row, i);
-
 		json_key(j, table->view->columns[i].name);
-		switch (value != NULL ? table->view->columns[i].type : TYPE_TEXT)
-		{
-			case TYPE_INT4:
-			case TYPE_INT8:
-			case TYPE_OID:
-			case TYPE_FLOAT8:
-				json_number_text(j, value);
-				break;
-			case TYPE_BOOL:
-				json_bool(j, value[0] == 't');
-				break;
-			default:
-				json_string(j, value);
-				break;
-		}
+		typevalue_put_json(
+			j, table->view->columns[i].type, value_at(table, row, i));
 	}
 	json_object_end(j);
 }

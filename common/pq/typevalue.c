@@ -1,20 +1,17 @@
 /*
  * typevalue.c
- *		Values in binary format.  See typevalue.h.
+ *		Values in binary format and as JSON.  See typevalue.h.
  */
 #include "base.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pq/message.h"
 #include "pq/typevalue.h"
 #include "util/lsn.h"
-
-/* Days from 1970-01-01 to 2000-01-01. */
-#define EPOCH_DAYS 10957
+#include "util/monotime.h"
 
 int16_t
 typevalue_len(Oid type)
@@ -34,6 +31,13 @@ typevalue_len(Oid type)
 		default:
 			return -1;
 	}
+}
+
+bool
+typevalue_is_number(Oid type)
+{
+	return type == TYPE_INT4 || type == TYPE_INT8 || type == TYPE_OID ||
+		   type == TYPE_FLOAT8;
 }
 
 static bool
@@ -58,41 +62,6 @@ put_double(Buf *b, const char *text)
 		return false;
 	memcpy(&bits, &value, sizeof(bits));
 	buf_put_be64(b, bits);
-	return true;
-}
-
-/* Days since 1970-01-01 in the Gregorian calendar; a year begins in March. */
-static int64_t
-days_of(int year, int month, int day)
-{
-	int64_t y = month > 2 ? year : year - 1;
-	int64_t era = y / 400;
-	int64_t of_era = y % 400;
-	int64_t of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-
-	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year -
-		   719468;
-}
-
-/* "2026-03-01 12:00:00.123456+00" */
-static bool
-put_timestamp(Buf *b, const char *text)
-{
-	int year, month, day, hour, minute, second, us;
-	int used = 0;
-
-	if (sscanf(text, "%4d-%2d-%2d %2d:%2d:%2d.%6d+00%n", &year, &month, &day,
-			&hour, &minute, &second, &us, &used) != 7 ||
-		used == 0 || text[used] != '\0' || month < 1 || month > 12)
-		return false;
-	buf_put_be64(b,
-		(uint64_t) (((((days_of(year, month, day) - EPOCH_DAYS) * 24 + hour) *
-							 60 +
-						 minute) *
-							60 +
-						second) *
-						INT64_C(1000000) +
-					us));
 	return true;
 }
 
@@ -130,7 +99,10 @@ typevalue_put_binary(Buf *b, Oid type, const char *text)
 		case TYPE_FLOAT8:
 			return put_double(b, text);
 		case TYPE_TIMESTAMPTZ:
-			return put_timestamp(b, text);
+			if (!monotime_parse(text, &n))
+				return false;
+			buf_put_be64(b, (uint64_t) n);
+			return true;
 		case TYPE_LSN:
 			if (!lsn_parse(text, &lsn))
 				return false;
@@ -139,4 +111,17 @@ typevalue_put_binary(Buf *b, Oid type, const char *text)
 		default:
 			return false;
 	}
+}
+
+void
+typevalue_put_json(Json *j, Oid type, const char *text)
+{
+	if (text == NULL)
+		json_null(j);
+	else if (type == TYPE_BOOL)
+		json_bool(j, text[0] == 't');
+	else if (typevalue_is_number(type))
+		json_number_text(j, text);
+	else
+		json_string(j, text);
 }

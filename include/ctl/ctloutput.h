@@ -31,7 +31,4 @@ size_t ctloutput_width(const char *text);
 /* Writes it that way. */
 void ctloutput_put(Buf *out, const char *text);
 
-/* Whether a column of this type has numbers: to the right, and bare in JSON. */
-bool ctloutput_is_number(Oid type);
-
 #endif /* CTL_CTLOUTPUT_H */

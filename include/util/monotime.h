@@ -10,6 +10,9 @@
 /* Milliseconds on a clock that never goes back; its zero means nothing. */
 int64_t monotime_ms(void);
 
+/* Seconds from the Unix epoch to PostgreSQL's (datetime/timestamp.h). */
+#define MONOTIME_PG_EPOCH_S INT64_C(946684800)
+
 /*
  * The time of day in microseconds since 2000-01-01 00:00 UTC, the TimestampTz
  * that PostgreSQL puts into replication messages.
@@ -22,5 +25,7 @@ int64_t monotime_pg_timestamp(void);
  */
 #define MONOTIME_TEXT_SIZE 48
 void monotime_format(int64_t pg_timestamp, char text[MONOTIME_TEXT_SIZE]);
+/* The other way; false if text is not of that form. */
+MUST_CHECK bool monotime_parse(const char *text, int64_t *pg_timestamp);
 
 #endif /* UTIL_MONOTIME_H */
