@@ -200,7 +200,7 @@ a_line_that_was_cut_short_never_was(void **state UNUSED)
 static void
 several_consoles_lose_nothing(void **state UNUSED)
 {
-	char name[16];
+	char name[32];
 
 	for (int c = 0; c < CONSOLES; c++)
 	{
