@@ -30,9 +30,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -49,6 +47,7 @@
 #include "shm/sharedmem.h"
 #include "shm/walstat.h"
 #include "supervisor/activation.h"
+#include "supervisor/children.h"
 #include "supervisor/forker.h"
 #include "supervisor/listen.h"
 #include "supervisor/notify.h"
@@ -56,10 +55,8 @@
 #include "supervisor/pidnote.h"
 #include "supervisor/runstate.h"
 #include "supervisor/servicestatus.h"
+#include "supervisor/statedirectory.h"
 #include "supervisor/supervisor.h"
-#include "spool/spooldir.h"
-#include "state/slot.h"
-#include "util/durable.h"
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/monotime.h"
@@ -76,9 +73,6 @@ static struct
 	pid_t pid;
 	Settings settings;
 	RunState run;
-	Backoff service_backoff[BOARD_FIRST_WORKER]; /* by cell */
-	Backoff worker_backoff;
-	LogLimit start_limit;
 	Ring *ring;
 	PidFile pidfile;
 	time_t started;
@@ -102,9 +96,7 @@ static void set_up_descriptors(void);
 static void set_up_log(const Config *config);
 static void set_up_signals(void);
 static void set_up_base(void);
-static void set_up_directory(const Config *config);
 static void set_up_files(const Config *config);
-static void sweep_directories(const Config *config);
 static void set_up_repointed(void);
 static void set_up_memory(const Config *config);
 static void add_events(void);
@@ -128,9 +120,9 @@ set_up(const Settings *settings)
 	set_up_base();
 	notify_open(describe);
 	atexit(on_exit_of_process);
-	set_up_directory(settings->config);
+	statedirectory_prepare(settings->config);
 	set_up_files(settings->config);
-	sweep_directories(settings->config);
+	statedirectory_sweep(settings->config);
 	set_up_repointed();
 	set_up_memory(super.settings.config);
 	add_events();
@@ -239,59 +231,6 @@ set_up_base(void)
 	super.end_base_fd = next_fd();
 }
 
-static void
-make_directory(const char *path)
-{
-	struct stat st;
-
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		log_fatal(
-			EXITCODE_STARTUP, "could not create directory \"%s\": %m", path);
-	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
-		log_fatal(EXITCODE_STARTUP, "\"%s\" is not a directory", path);
-	if (access(path, W_OK | X_OK) != 0)
-		log_fatal(
-			EXITCODE_STARTUP, "could not write to directory \"%s\": %m", path);
-}
-
-static void
-on_slot(void *count, const SlotInfo *info, const ErrInfo *damage)
-{
-	(void) info;
-	++*(int *) count;
-	if (damage != NULL)
-		log_err(LOG_WARNING, damage);
-}
-
-/* The slots that there are, and what the operator should know of them. */
-static void
-set_up_slots(const Config *config)
-{
-	int count = 0;
-	ErrInfo err;
-
-	if (!slots_prepare(config->state_directory, &err) ||
-		!slots_each(config->state_directory, on_slot, &count, &err))
-		log_fatal_err(EXITCODE_STARTUP, &err);
-	if (count > 0 && !config_has_spool(config))
-		log_msg(LOG_WARNING,
-			"nothing keeps WAL for replication slots: there is no spool");
-}
-
-static void
-set_up_directory(const Config *config)
-{
-	char *scope;
-
-	if (config->state_directory[0] == '\0')
-		return;
-	make_directory(config->state_directory);
-	scope = mem_asprintf("%s/scope", config->state_directory);
-	make_directory(scope);
-	free(scope);
-	set_up_slots(config);
-}
-
 static bool
 write_pidfile(const char *status, ErrInfo *err)
 {
@@ -355,19 +294,6 @@ set_up_repointed(void)
 
 	if (!reload_repointed(&super.settings, &err))
 		log_fatal_err(EXITCODE_STARTUP, &err);
-}
-
-/* The pid file is ours, so nobody else writes here yet. */
-static void
-sweep_directories(const Config *config)
-{
-	char spool[DURABLE_PATH_SIZE];
-
-	if (config->state_directory[0] == '\0')
-		return;
-	spooldir_path(spool, config->state_directory);
-	durable_sweep(config->state_directory);
-	durable_sweep(spool);
 }
 
 /* Each cell of the board has a descriptor. */
@@ -513,139 +439,19 @@ leave_supervisor(bool is_worker)
 	listen_leave(is_worker);
 }
 
-static bool
-is_spare(int cell)
-{
-	CellState state = board_state(cell);
-
-	return state == CELL_STARTING || state == CELL_SPARE;
-}
-
-static void
-reap_children(int64_t now_ms)
-{
-	ForkerDeath death;
-
-	while (forker_reap(&death))
-	{
-		if (death.cell < BOARD_FIRST_WORKER)
-		{
-			backoff_failed(
-				&super.service_backoff[death.cell], death.born_ms, now_ms);
-			continue;
-		}
-		if (death.state == CELL_STARTING || death.state == CELL_SPARE)
-			backoff_failed(&super.worker_backoff, death.born_ms, now_ms);
-		/* its feedback to the upstream counts no more */
-		if (forker_pid(BOARD_READER) != 0)
-			board_wake(BOARD_READER);
-	}
-}
-
-/* False if it could not be started now. */
-static bool
-start_child(int cell, Backoff *backoff, int64_t now_ms)
-{
-	Settings *s = &super.settings;
-	ChildContext ctx = {
-		.ring = super.ring,
-		.config = s->config,
-		.config_generation = published_generation(),
-		.config_file = s->file,
-		.overrides = s->overrides,
-	};
-	ErrInfo err;
-
-	ctx.listen_fds = listen_sockets(&ctx.listen_count);
-	if (forker_start(cell, &ctx))
-		return true;
-	errinfo_set(&err, SQLSTATE_INTERNAL_ERROR,
-		"could not start a process, will try again: %m");
-	log_err_limited(&super.start_limit, LOG_WARNING, &err);
-	backoff_failed(backoff, now_ms, now_ms);
-	return false;
-}
-
-static void
-start_spares(int64_t now_ms)
-{
-	const Config *config = super.settings.config;
-	int spares = 0;
-	int workers = 0;
-
-	for (int i = BOARD_FIRST_WORKER; i < board_cell_count(); i++)
-	{
-		if (forker_pid(i) != 0)
-		{
-			/* operators come beside max_connections */
-			workers += board_state(i) == CELL_CONSOLE ? 0 : 1;
-			spares += is_spare(i) ? 1 : 0;
-		}
-	}
-	for (int i = BOARD_FIRST_WORKER;
-		 i < board_cell_count() && spares < config->spare_workers &&
-		 workers < config->max_connections + config->spare_workers;
-		 i++)
-	{
-		if (forker_pid(i) != 0)
-			continue;
-		if (!start_child(i, &super.worker_backoff, now_ms))
-			break;
-		spares++;
-		workers++;
-	}
-}
-
-/* Whether the configuration asks for the service of a cell. */
-static bool
-is_wanted(int cell)
-{
-	const Config *config = super.settings.config;
-
-	switch (cell)
-	{
-		case BOARD_SPOOLER:
-			return config_has_spool(config);
-		case BOARD_MONITOR:
-			return config->monitor_port != 0;
-		default:
-			return true;
-	}
-}
-
 static void
 start_children(int64_t now_ms)
 {
-	for (int cell = 0; cell < BOARD_FIRST_WORKER; cell++)
-	{
-		Backoff *backoff = &super.service_backoff[cell];
+	ChildContext ctx = {
+		.ring = super.ring,
+		.config = super.settings.config,
+		.config_generation = published_generation(),
+		.config_file = super.settings.file,
+		.overrides = super.settings.overrides,
+	};
 
-		if (!is_wanted(cell))
-			forker_signal(cell, SIGTERM); /* not any more */
-		else if (forker_pid(cell) == 0 && now_ms >= backoff->not_before_ms)
-			(void) start_child(cell, backoff, now_ms);
-	}
-	if (now_ms >= super.worker_backoff.not_before_ms)
-		start_spares(now_ms);
-}
-
-/* Every child has got the signal that belongs to the phase. */
-static void
-signal_children(void)
-{
-	int workers = forker_count();
-
-	for (int i = 0; i < BOARD_FIRST_WORKER; i++)
-		workers -= forker_pid(i) != 0;
-	for (int i = 0; i < board_cell_count(); i++)
-	{
-		ChildDuty duty = i < BOARD_FIRST_WORKER ? DUTY_SERVICE
-						 : is_spare(i)          ? DUTY_SPARE
-												: DUTY_BUSY;
-
-		if (forker_pid(i) != 0)
-			forker_signal(i, runstate_signal(&super.run, duty, workers));
-	}
+	ctx.listen_fds = listen_sockets(&ctx.listen_count);
+	children_start(&ctx, now_ms);
 }
 
 /* ---- what there is to do after each event ---- */
@@ -695,7 +501,7 @@ stop_step(int64_t now_ms)
 				forker_count());
 	}
 	runstate_children(&super.run, forker_count());
-	signal_children();
+	children_signal(&super.run);
 }
 
 static void
@@ -714,15 +520,7 @@ arm_timer(int64_t now_ms)
 
 	wake_at(&when_ms, super.run.deadline_ms);
 	if (super.run.phase == RUN_SERVING)
-	{
-		for (int i = 0; i < BOARD_FIRST_WORKER; i++)
-		{
-			if (super.service_backoff[i].not_before_ms > now_ms)
-				wake_at(&when_ms, super.service_backoff[i].not_before_ms);
-		}
-		if (super.worker_backoff.not_before_ms > now_ms)
-			wake_at(&when_ms, super.worker_backoff.not_before_ms);
-	}
+		wake_at(&when_ms, children_next_birth_ms(now_ms));
 	if (when_ms == 0)
 	{
 		evtimer_del(super.timer);
@@ -740,7 +538,7 @@ step(void)
 {
 	int64_t now_ms = monotime_ms();
 
-	reap_children(now_ms);
+	children_reap(now_ms);
 	if (super.reload_requested)
 		reload();
 	if (super.run.phase == RUN_SERVING)
