@@ -2,16 +2,17 @@
  * monitor.c
  *		The monitor process.
  *
- * What for: it tells others how walbouncer is, over HTTP.
+ * What for: it tells others how walbouncer is, over HTTP, and counts what the WAL
+ * is made of.
  *
  * Started by the supervisor if monitor_port is set, and again whenever it is gone.
  *
  * Ends normally on TERM, in an emergency on QUIT.
  *
  * If it crashes the supervisor starts another, with back-off; nobody else notices.
- * What it remembers of the last minutes is lost.
+ * What it remembers of the last minutes is lost, and its counts begin anew.
  *
- * Writes its own cell.
+ * Writes its own cell, and the counts (walstat).
  *
  * Must never: make another process wait.
  */

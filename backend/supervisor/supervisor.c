@@ -18,8 +18,8 @@
  *
  * If it crashes, the service manager starts another; there is no one else.
  *
- * Writes cells of the board that no process is in, and the published
- * configuration.
+ * Writes cells of the board that no process is in, the published configuration,
+ * and what came of reloads and of standbys that were halted (control).
  *
  * Must never: accept or read a byte from a client, talk to the upstream, wait for
  * a child, or hold anything that a child could hold as well.

@@ -19,7 +19,9 @@
  * memory but its own cell is read-only to it, mapped so that it cannot change
  * that.
  *
- * Writes its own cell, and the scope journal of its rule.
+ * Writes its own cell, the scope journal of its rule, the ledger and the slot of
+ * its standby; for an operator the list of those who are paused, and where the
+ * upstream is.
  *
  * Must never: make another process wait, or trust a length that came from the
  * standby or from the upstream.
