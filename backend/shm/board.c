@@ -2,11 +2,11 @@
  * board.c
  *		One status cell per process.  See board.h.
  *
- * A cell fills a page of its own, so that page protection can tell mine from
- * theirs.  The status in it is under a sequence lock: version is odd while the
- * owner writes; a reader that sees it odd, or changed behind its copy, tries
- * again.  An owner that was killed half-way leaves it odd until the supervisor
- * has reaped it.
+ * A cell fills pages of its own, so that page protection can tell mine from
+ * theirs.  There are two copies of what is in it, and a counter whose lowest bit
+ * says which is current; the owner writes the other one.  So an owner that is
+ * stopped, or killed, half-way leaves the current one as it was.  A reader that
+ * sees the counter changed behind its copy tries again.
  *
  * Sleeping.  The owner counts naps: odd is asleep.  The reader process notes the
  * nap for which it has already written the eventfd, in its own memory, since it
@@ -31,16 +31,22 @@
 #include "util/mem.h"
 #include "util/monotime.h"
 
-/* Before a cell's owner is taken for dead in the middle of writing. */
+/* An owner that publishes faster than others can copy is given up. */
 #define READ_ATTEMPTS 1000
+
+typedef struct BoardCopy
+{
+	CellState state;
+	BoardStatus status;
+} BoardCopy;
 
 typedef struct BoardCell
 {
 	_Atomic uint32_t state;
 	_Atomic int32_t pid;
 	_Atomic uint32_t naps; /* odd: asleep */
-	_Atomic uint32_t version;
-	BoardStatus status;
+	_Atomic uint32_t generation;
+	BoardCopy copies[2]; /* by the lowest bit of the generation */
 } BoardCell;
 
 static struct
@@ -146,35 +152,42 @@ close_foreign_fds(int own)
 	}
 }
 
-/* The owner's cell while nobody may believe what is in it. */
-static BoardCell *
-write_begin(uint32_t *version)
+static BoardCopy *
+current_copy(BoardCell *cell)
 {
-	BoardCell *cell = cell_at(board.own);
+	return &cell->copies[atomic_load(&cell->generation) % 2];
+}
 
-	*version = atomic_load(&cell->version) | 1;
-	atomic_store_explicit(&cell->version, *version, memory_order_relaxed);
+/* The owner's copy that is not current, to be filled in. */
+static BoardCopy *
+write_begin(BoardCell *cell)
+{
+	BoardCopy *next = &cell->copies[(atomic_load(&cell->generation) + 1) % 2];
+
+	/* who still reads it must see that the generation has changed */
 	atomic_thread_fence(memory_order_release);
-	return cell;
+	return next;
 }
 
 static void
-write_end(BoardCell *cell, uint32_t version)
+write_end(BoardCell *cell, BoardCopy *next)
 {
-	cell->status.began = board.began;
-	cell->status.state_since = board.state_since;
-	cell->status.config_generation = board.config_generation;
-	atomic_store_explicit(&cell->version, version + 1, memory_order_release);
+	next->status.began = board.began;
+	next->status.state_since = board.state_since;
+	next->status.config_generation = board.config_generation;
+	atomic_fetch_add_explicit(&cell->generation, 1, memory_order_release);
 }
 
 /* The process itself is news, not what it has published. */
 static void
-publish_own(void)
+publish_own(CellState state)
 {
-	uint32_t version;
-	BoardCell *cell = write_begin(&version);
+	BoardCell *cell = cell_at(board.own);
+	BoardCopy *next = write_begin(cell);
 
-	write_end(cell, version);
+	next->state = state;
+	next->status = current_copy(cell)->status;
+	write_end(cell, next);
 }
 
 void
@@ -194,40 +207,37 @@ board_enter(int own, uint64_t config_generation)
 	board.began = monotime_pg_timestamp();
 	board.state_since = board.began;
 	board.config_generation = config_generation;
-	publish_own();
+	publish_own(board_state(own));
 }
 
 void
 board_set_state(CellState state)
 {
-	uint32_t version;
-	BoardCell *cell;
-
 	if (state == board_state(board.own))
 		return;
 	board.state_since = monotime_pg_timestamp();
 	if (state == CELL_STARTUP && board.own >= BOARD_FIRST_WORKER)
 		board.began = board.state_since;
-	cell = write_begin(&version);
-	atomic_store(&cell->state, state);
-	write_end(cell, version);
+	publish_own(state);
+	atomic_store(&cell_at(board.own)->state, state);
 }
 
 void
 board_set_config(uint64_t generation)
 {
 	board.config_generation = generation;
-	publish_own();
+	publish_own(board_state(board.own));
 }
 
 void
 board_publish(const BoardStatus *status)
 {
-	uint32_t version;
-	BoardCell *cell = write_begin(&version);
+	BoardCell *cell = cell_at(board.own);
+	BoardCopy *next = write_begin(cell);
 
-	cell->status = *status;
-	write_end(cell, version);
+	next->state = board_state(board.own);
+	next->status = *status;
+	write_end(cell, next);
 }
 
 int
@@ -248,6 +258,15 @@ board_pid(int cell)
 	return atomic_load(&cell_at(cell)->pid);
 }
 
+/* Whether what has been read since is of one moment. */
+static bool
+is_current(BoardCell *cell, uint32_t generation)
+{
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(&cell->generation, memory_order_relaxed) ==
+		   generation;
+}
+
 bool
 board_view(int i, BoardView *view)
 {
@@ -255,17 +274,16 @@ board_view(int i, BoardView *view)
 
 	for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++)
 	{
-		uint32_t version =
-			atomic_load_explicit(&cell->version, memory_order_acquire);
+		uint32_t generation =
+			atomic_load_explicit(&cell->generation, memory_order_acquire);
+		const BoardCopy *copy = &cell->copies[generation % 2];
 
-		view->state = (CellState) atomic_load(&cell->state);
-		view->pid = atomic_load(&cell->pid);
-		if (view->state == CELL_FREE)
+		if (board_state(i) == CELL_FREE)
 			return false;
-		view->status = cell->status;
-		atomic_thread_fence(memory_order_acquire);
-		if (version % 2 == 0 && atomic_load_explicit(&cell->version,
-									memory_order_relaxed) == version)
+		view->pid = atomic_load(&cell->pid);
+		view->state = copy->state;
+		view->status = copy->status;
+		if (is_current(cell, generation))
 			return true;
 	}
 	return false;
@@ -278,13 +296,11 @@ board_awaited(void)
 
 	for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++)
 	{
-		uint32_t version =
-			atomic_load_explicit(&cell->version, memory_order_acquire);
-		Lsn awaited = cell->status.awaited;
+		uint32_t generation =
+			atomic_load_explicit(&cell->generation, memory_order_acquire);
+		Lsn awaited = cell->copies[generation % 2].status.awaited;
 
-		atomic_thread_fence(memory_order_acquire);
-		if (version % 2 == 0 && atomic_load_explicit(&cell->version,
-									memory_order_relaxed) == version)
+		if (is_current(cell, generation))
 			return awaited;
 	}
 	return InvalidLsn;
@@ -374,13 +390,16 @@ board_reset_cell(int i, CellState state, pid_t pid)
 	BoardCell *cell = cell_at(i);
 
 	/*
-	 * naps and version go on counting, to the next even number: whoever noted
-	 * one of them must not mistake the next owner's for it.
+	 * naps (to the next even number) and generation go on counting: whoever noted
+	 * one of them must not mistake the next owner's for it.  Who reads the copies
+	 * meanwhile sees the cell free, or the generation change.
 	 */
 	atomic_store(&cell->state, CELL_FREE);
 	atomic_store(&cell->naps, (atomic_load(&cell->naps) | 1) + 1);
-	memset(&cell->status, 0, sizeof(cell->status));
-	atomic_store(&cell->version, (atomic_load(&cell->version) | 1) + 1);
+	atomic_fetch_add(&cell->generation, 1);
+	memset(cell->copies, 0, sizeof(cell->copies));
+	cell->copies[0].state = cell->copies[1].state = state;
+	atomic_fetch_add(&cell->generation, 1);
 	atomic_store(&cell->pid, pid);
 	atomic_store(&cell->state, state);
 }

@@ -182,7 +182,7 @@ int board_wake_fd(void);
 /* ---- everybody ---- */
 
 int board_cell_count(void);
-/* A consistent copy.  False if the cell is free, or its owner died writing. */
+/* A consistent copy, whatever the owner is doing.  False if the cell is free. */
 MUST_CHECK bool board_view(int cell, BoardView *view);
 CellState board_state(int cell);
 pid_t board_pid(int cell);
