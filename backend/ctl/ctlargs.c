@@ -435,7 +435,7 @@ static const char help_tail[] =
 	"  -W, --no-wait          do not wait\n"
 	"\n"
 	"Options for show and the verbs below it:\n"
-	"  -h, --host=HOST        host, or directory of the Unix-domain socket\n"
+	"  -h, --host=HOST        directory of the Unix-domain socket\n"
 	"  -p, --port=PORT        port\n"
 	"  -U, --username=NAME    user (default: that of the operating system)\n"
 	"  -j, --json             print JSON\n"
