@@ -106,7 +106,7 @@ check_console_limit(Session *s)
 	int consoles = 0;
 	ErrInfo err;
 
-	board_set_state(CELL_CONSOLE);
+	session_set_state(s, CELL_CONSOLE);
 	for (int i = BOARD_FIRST_WORKER; i < board_cell_count(); i++)
 		consoles += board_state(i) == CELL_CONSOLE;
 	if (consoles <= BOARD_CONSOLES_MAX)
@@ -130,7 +130,6 @@ admit_operator(Session *s)
 
 	log_set_role("console");
 	check_socket(s);
-	check_console_limit(s);
 	if (getsockopt(s->client.fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) !=
 		0)
 	{
@@ -147,7 +146,8 @@ admit_operator(Session *s)
 	free(daemon_name);
 	if (s->role == CONSOLE_ROLE_NONE)
 		session_fatal(s, &err);
-	session_set_state(s, CELL_CONSOLE);
+	/* last, so that one who may not come in takes nobody's place */
+	check_console_limit(s);
 }
 
 static const char *
