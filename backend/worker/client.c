@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "conf/option.h"
 #include "shm/board.h"
 #include "util/monotime.h"
 #include "worker/client.h"
@@ -17,8 +18,11 @@
 /* The longest message that a client may send us; replication commands are short. */
 #define MESSAGE_MAX (64 * 1024)
 #define IN_MAX (2 * MESSAGE_MAX)
-/* Results, the longest being a timeline history. */
-#define OUT_MAX (1024 * 1024)
+/*
+ * Results.  The longest is a row of RELOAD: a rule as it was and as it is, in which
+ * each character may have become an escape.
+ */
+#define OUT_MAX (16 * CONFIG_TEXT_MAX)
 #define READ_SIZE 8192
 
 void

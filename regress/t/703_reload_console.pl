@@ -91,6 +91,21 @@ is_deeply([ grep { /^standby/ } reloaded() ], ['standby|narrow|narrow|narrow|kee
 is_deeply([ reloaded() ], ['standby|narrow|narrow|narrow|keeps its old scope'], 'and that is said again');
 same_links('wider');
 
+# the longest row: a rule that fills the file, all of it escapes, before and after
+{
+	my @long = map { my $c = $_; { name => 'long', application_name => 'long',
+		exclude_databases => [ map { $c x 56 . sprintf '%05d', $_ } 1 .. 3600 ] } } "\x01", "\x02";
+
+	$wb->configure(rules => rules($narrow, $long[0]));
+	reloaded();
+	$wb->configure(rules => rules($narrow, $long[1]));
+	@rows = grep { /^rule/ } reloaded();
+	is(scalar @rows, 1, 'a rule that fills the file: a row');
+	is(() = $rows[0] =~ /\\x0[12]/g, 2 * 56 * 3600, 'with all of it, as it was and as it is');
+	$wb->configure(rules => rules($narrow));
+	reloaded();
+}
+
 # bad files
 my $text = slurp_file($wb->{config_file});
 my %bad = (
