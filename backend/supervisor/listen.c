@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +26,13 @@
 #include "supervisor/listen.h"
 #include "supervisor/pidfile.h"
 #include "util/mem.h"
+#include "util/monotime.h"
 #include "util/net.h"
 
 #define BACKLOG_MIN 128
+/* How long sockets may be in use when we start, all together. */
+#define FORMER_MS 2000
+#define FORMER_PAUSE_MS 50
 
 /* One for each Unix socket. */
 typedef struct UnixSocket
@@ -45,6 +50,7 @@ static struct
 	size_t fd_count;
 	UnixSocket *unix_sockets;
 	size_t unix_count;
+	int64_t give_up_ms; /* waiting for sockets in use; 0: not yet */
 } listening;
 
 static void
@@ -72,9 +78,30 @@ describe_address(const struct sockaddr *addr, socklen_t len)
 		addr->sa_family == AF_INET6 ? "IPv6" : "IPv4", host, port);
 }
 
+/*
+ * Whether to try once more what is in use.  The processes of a supervisor that was
+ * killed hold its sockets until the kernel has killed them, too.
+ */
+static bool
+wait_for_former(const char *what)
+{
+	int64_t now_ms = monotime_ms();
+
+	if (listening.give_up_ms == 0)
+	{
+		listening.give_up_ms = now_ms + FORMER_MS;
+		log_msg(
+			LOG_LOG, "%s is in use, waiting for up to %d ms", what, FORMER_MS);
+	}
+	if (now_ms >= listening.give_up_ms)
+		return false;
+	poll(NULL, 0, FORMER_PAUSE_MS);
+	return true;
+}
+
 /* A listening socket at one address, or -1 with errno. */
 static int
-open_tcp(const struct addrinfo *ai, int backlog)
+try_tcp(const struct addrinfo *ai, int backlog)
 {
 	int one = 1;
 	int save_errno;
@@ -92,6 +119,18 @@ open_tcp(const struct addrinfo *ai, int backlog)
 	close(fd);
 	errno = save_errno;
 	return -1;
+}
+
+static int
+open_tcp(const struct addrinfo *ai, int backlog, const char *what)
+{
+	int fd;
+
+	do
+	{
+		fd = try_tcp(ai, backlog);
+	} while (fd < 0 && errno == EADDRINUSE && wait_for_former(what));
+	return fd;
 }
 
 /* All addresses of a name; one of them has to work. */
@@ -118,9 +157,9 @@ listen_on_name(const char *name, const Config *config, ErrInfo *err)
 			name, rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
 	for (struct addrinfo *ai = found; ai != NULL; ai = ai->ai_next)
 	{
-		int fd = open_tcp(ai, Max(BACKLOG_MIN, config->max_connections));
-		int open_errno = errno;
 		char *what = describe_address(ai->ai_addr, ai->ai_addrlen);
+		int fd = open_tcp(ai, Max(BACKLOG_MIN, config->max_connections), what);
+		int open_errno = errno;
 
 		if (fd >= 0)
 		{
@@ -168,12 +207,27 @@ is_alive(const struct sockaddr_un *addr)
 }
 
 static bool
+stays_alive(const struct sockaddr_un *addr)
+{
+	char *what =
+		describe_address((const struct sockaddr *) addr, sizeof(*addr));
+	bool alive;
+
+	do
+	{
+		alive = is_alive(addr);
+	} while (alive && wait_for_former(what));
+	free(what);
+	return alive;
+}
+
+static bool
 open_unix(UnixSocket *us, const struct sockaddr_un *addr, const Config *config,
 	const char *lock_text, ErrInfo *err)
 {
 	int fd;
 
-	if (is_alive(addr))
+	if (stays_alive(addr))
 	{
 		errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			"could not use Unix socket \"%s\": another server listens on it",

@@ -4,7 +4,9 @@
 
 use strict;
 use warnings;
+use IO::Socket::INET;
 use PgWire;
+use POSIX ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
@@ -48,6 +50,26 @@ my $pid = $wb->pid;
 like($other->log_content, qr/\Q$pid_file\E.*$pid|$pid.*\Q$pid_file\E/s,
 	'and says who holds the pid file');
 ok($wb->alive && $rx->alive, 'the first one does not mind');
+
+# what a killed supervisor's processes still hold is waited for, not for ever
+my $late = WalBouncer->new('late', upstream => $primary, settings => { unix_socket_directories => '' });
+my $held = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $late->{port}, ReuseAddr => 1);
+ok($held, 'a port is taken');
+ok(!$late->start(fail_ok => 1), 'a port that stays taken: no start');
+like($late->log_content, qr/could not create any TCP\/IP socket.*Address already in use/, 'and the log says why');
+my $from = $late->log_offset;
+my $starting = fork() // die;
+if ($starting == 0)
+{
+	# this one's copy of the socket goes as soon as the port is waited for
+	poll_until { $late->log_content($from) =~ /is in use, waiting/ } 60;
+	POSIX::_exit(0);
+}
+close $held;
+ok($late->start, 'one that is freed meanwhile: it starts');
+waitpid $starting, 0;
+like($late->log_content($from), qr/is in use, waiting/, 'and has waited for it');
+$late->stop;
 
 # a reader that dies as soon as it is there
 my %seen;
