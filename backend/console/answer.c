@@ -3,7 +3,8 @@
  *		Rows on their way into messages.  See answer.h.
  *
  * Values come as text.  Where a client has asked for binary format they are put
- * into it as the row is taken in.
+ * into it as the row is taken in.  What standbys call themselves need not be UTF-8;
+ * the answer is, or no driver would take it.
  */
 #include "base.h"
 
@@ -13,10 +14,11 @@
 #include "pq/frame.h"
 #include "pq/message.h"
 #include "pq/typevalue.h"
+#include "util/utf8.h"
 
 /* What a command answers with is held in memory. */
 #define ROWS_MAX (64 * 1024 * 1024)
-/* The values of one row that are in binary format. */
+/* The values of one row that are not sent as they are. */
 #define SCRATCH_MAX (256 * 1024)
 
 void
@@ -40,12 +42,48 @@ answer_clear(Answer *a)
 	buf_clear(&a->scratch);
 }
 
+static bool
+is_utf8(const char *text)
+{
+	size_t len;
+
+	while (*text != '\0' && (len = utf8_sequence_len(text)) > 0)
+		text += len;
+	return *text == '\0';
+}
+
+static void
+put_utf8(Buf *b, const char *text)
+{
+	while (*text != '\0')
+	{
+		size_t len = utf8_sequence_len(text);
+
+		if (len > 0)
+			buf_put_bytes(b, text, len);
+		else
+			buf_put_bytes(b, UTF8_REPLACEMENT, strlen(UTF8_REPLACEMENT));
+		text += Max(len, 1);
+	}
+}
+
+/* Of text, both formats are the same. */
+static bool
+is_binary(const Answer *a, size_t column)
+{
+	return a->shape.columns[column].type != TYPE_TEXT &&
+		   extended_is_binary(&a->formats, column);
+}
+
 static MessageValue
-binary_value(Answer *a, Oid type, const char *text)
+converted_value(Answer *a, size_t column, const char *text)
 {
 	size_t start = a->scratch.len;
 
-	if (!typevalue_put_binary(&a->scratch, type, text))
+	if (!is_binary(a, column))
+		put_utf8(&a->scratch, text);
+	else if (!typevalue_put_binary(
+				 &a->scratch, a->shape.columns[column].type, text))
 		a->bad_value = true;
 	/* where it lies is said when all are there: the buffer may move */
 	return (MessageValue){
@@ -56,19 +94,20 @@ void
 answer_row(Answer *a, const char *const *values)
 {
 	MessageValue out[VIEW_COLUMNS_MAX];
+	bool converted[VIEW_COLUMNS_MAX];
 	size_t at = 0;
 
 	buf_reset(&a->scratch);
 	for (size_t i = 0; i < a->shape.column_count; i++)
 	{
-		if (values[i] != NULL && extended_is_binary(&a->formats, i))
-			out[i] = binary_value(a, a->shape.columns[i].type, values[i]);
-		else
-			out[i] = message_value(values[i]);
+		converted[i] =
+			values[i] != NULL && (is_binary(a, i) || !is_utf8(values[i]));
+		out[i] = converted[i] ? converted_value(a, i, values[i])
+							  : message_value(values[i]);
 	}
 	for (size_t i = 0; i < a->shape.column_count; i++)
 	{
-		if (values[i] == NULL || !extended_is_binary(&a->formats, i))
+		if (!converted[i])
 			continue;
 		out[i].data = out[i].len > 0 ? (const void *) (a->scratch.data + at)
 									 : (const void *) "";

@@ -226,6 +226,22 @@ is(PgWire::sqlstate($wb->wire->startup(user => 'u')), '53300', 'nor for a fourth
 $_->close foreach @consoles;
 ok(poll_until(sub { !grep { ($_->{application_name} // '') =~ /^c\d$/ } $wb->show('activity') }), 'they leave');
 
+# a name that is not UTF-8 must not cost anybody the answer
+{
+	my $odd = $wb->console_wire(application_name => "a\xffb\xc3\xa4\xe2\x82");
+	my @rows;
+
+	foreach my $format (0, 1)
+	{
+		my @messages = extended(parse_message('', 'SHOW activity'), bind_message('', '', $format), execute_message(''));
+		push @rows, grep { ($_->[4] // '') =~ /^a.*b/ } map { [ PgWire::row($_->[1]) ] } grep { $_->[0] eq 'D' } @messages;
+	}
+	is($_->[4], "a\xef\xbf\xbdb\xc3\xa4\xef\xbf\xbd\xef\xbf\xbd", 'what is not UTF-8 in a name is replaced') foreach @rows;
+	is(scalar @rows, 2, 'in either format');
+	$odd->close;
+	ok(poll_until(sub { (grep { $_->{backend_type} eq 'console' } $wb->show('activity')) <= 2 }), 'it leaves');
+}
+
 # -- KILL --------------------------------------------------------------------
 
 is($wb->console('KILL s1')->{status}, 0, 'KILL by name');
