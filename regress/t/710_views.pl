@@ -223,7 +223,12 @@ is_deeply({ map { $_->{oid} => $_->{name} } @databases }, \%expected, 'each data
 is(join(' ', map { $_->{name} } grep { $_->{scope} eq 'out' } @databases), 'secret', 'one is out');
 is($rules[0]{decisions}, scalar(my @all = $wb->show('databases')), 'and as many decisions are counted');
 
-my %activity = map { $_->{pid} => $_ } $wb->show('activity');
+# those of the statements above may not have ended yet
+my %activity;
+poll_until {
+	%activity = map { $_->{pid} => $_ } $wb->show('activity');
+	return 1 == grep { $_->{backend_type} eq 'console' } values %activity;
+} 30;
 is($activity{ $wb->pid }{backend_type}, 'supervisor', 'the supervisor');
 is($activity{ $wb->reader }{backend_type}, 'reader', 'the reader');
 is($activity{ $row->{pid} }{application_name}, 'part', 'the worker of the standby');
