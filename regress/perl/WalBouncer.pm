@@ -64,6 +64,7 @@ our @EXPORT = qw(
   children_of
   process_title
   process_memory
+  process_descriptors
   pgbench_start
   spawn
 );
@@ -396,6 +397,14 @@ sub process_title
 	$title =~ s/\0+$//;
 	$title =~ s/\0/ /g;
 	return $title;
+}
+
+# How many files and sockets a process has open.
+sub process_descriptors
+{
+	my $pid = shift;
+	my @fds = glob "/proc/$pid/fd/*";
+	return scalar @fds;
 }
 
 # Private memory in kB: what the process alone costs.
@@ -805,6 +814,16 @@ sub show
 	} @lines;
 }
 
+# The row of such a table where a column has that value; undef without one, or if
+# there are several.
+sub show_row
+{
+	my ($self, $view, $column, $value) = @_;
+	my @rows = grep { ($_->{$column} // '') eq $value } $self->show($view);
+
+	return @rows == 1 ? $rows[0] : undef;
+}
+
 # psql at the console, over its socket: { status, out, err }, rows as lines with |
 # between columns.  user is the one that it asks for, options are more of psql's.
 sub console
@@ -830,6 +849,16 @@ sub console_rows
 
 	die "console: $sql: $result->{err}" if $result->{status} != 0;
 	return map { [ split /\|/, $_, -1 ] } split /\n/, $result->{out};
+}
+
+# The SQLSTATE that it is refused with; '' if it is not.
+sub console_sqlstate
+{
+	my ($self, $sql, %params) = @_;
+	my $result = $self->console($sql, %params, options => [ '-v', 'VERBOSITY=sqlstate', @{ $params{options} // [] } ]);
+
+	return $1 if $result->{err} =~ /^(?:ERROR|FATAL): +(\w{5})/m;
+	return $result->{status} == 0 ? '' : $result->{err};
 }
 
 # A raw connection to the console, behind its ReadyForQuery.

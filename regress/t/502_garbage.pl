@@ -148,14 +148,8 @@ sub random_round
 	return $done;
 }
 
-sub descriptors
-{
-	my $of = shift;
-	return my @fds = glob "/proc/$of/fd/*";
-}
-
 my %before;
-my $descriptors = descriptors($pid);
+my $descriptors = process_descriptors($pid);
 my $done = 0;
 while ($done < $packets)
 {
@@ -178,7 +172,7 @@ SKIP:
 		"no memory grows: reader $before{$reader} kB, $after{$reader} kB");
 }
 cmp_ok(scalar($wb->processes), '<=', 6, 'no workers are left over');
-cmp_ok(scalar(descriptors($pid)), '<=', $descriptors, 'no descriptors either');
+cmp_ok(scalar(process_descriptors($pid)), '<=', $descriptors, 'no descriptors either');
 
 # and it serves
 $primary->safe_psql('postgres', 'SELECT pg_switch_wal()');

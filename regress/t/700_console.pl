@@ -16,13 +16,6 @@ my $wb = WalBouncer->new('wb', upstream => $primary,
 	rules => [ { name => 'secret', user => 'secret', exclude_databases => ['hidden'] },
 		{ name => 'everything' } ]);
 
-sub sqlstate
-{
-	my ($sql, %params) = @_;
-	my $result = $wb->console($sql, %params, options => [ '-v', 'VERBOSITY=sqlstate', @{ $params{options} // [] } ]);
-	return $result->{err} =~ /^(?:ERROR|FATAL): +(\w{5})/m ? $1 : '';
-}
-
 sub one
 {
 	my @rows = $wb->console_rows(@_);
@@ -76,7 +69,7 @@ foreach my $sql ("SET extra_float_digits = 3", "SET SESSION application_name TO 
 {
 	is($wb->console($sql)->{status}, 0, $sql);
 }
-is(sqlstate("SET client_encoding TO 'LATIN1'"), '0A000', 'another encoding');
+is($wb->console_sqlstate("SET client_encoding TO 'LATIN1'"), '0A000', 'another encoding');
 
 # -- errors ------------------------------------------------------------------
 
@@ -89,7 +82,7 @@ foreach my $case (
 	[ "RESCOPE 'nothing'", '42704' ], [ "RESCOPE '../x'", '42704' ], [ 'SHOW ring; bogus', '42601' ],
 	[ 'DEALLOCATE nothing', '26000' ], [ 'SHOW $1', '0A000' ], [ 'BEGIN; bogus; COMMIT', '42601' ])
 {
-	is(sqlstate($case->[0]), $case->[1], "$case->[0]: $case->[1]");
+	is($wb->console_sqlstate($case->[0]), $case->[1], "$case->[0]: $case->[1]");
 }
 like($wb->console('SHOW ring ring')->{err}, qr/^LINE 1: SHOW ring ring\n +\^$/m, 'psql shows the place');
 {
@@ -200,7 +193,7 @@ extended();
 
 # -- sessions ----------------------------------------------------------------
 
-my ($activity) = grep { ($_->{application_name} // '') eq 'wire' } $wb->show('activity');
+my $activity = $wb->show_row('activity', 'application_name', 'wire');
 is($activity->{backend_type}, 'console', 'SHOW ACTIVITY has the console');
 is($activity->{usename}, $user, 'its user');
 is($activity->{state}, 'console', 'its state');
@@ -246,13 +239,13 @@ ok(poll_until(sub { !grep { ($_->{application_name} // '') =~ /^c\d$/ } $wb->sho
 
 is($wb->console('KILL s1')->{status}, 0, 'KILL by name');
 ok($standbys[0]->closed, 'it has ended');
-my ($s2) = grep { ($_->{application_name} // '') eq 's2' } $wb->show('activity');
+my $s2 = $wb->show_row('activity', 'application_name', 's2');
 is_deeply([ $wb->console_rows("KILL $s2->{pid}") ], [ [ $s2->{pid}, 's2' ] ], 'KILL by process id says whom');
 like(PgWire::error($standbys[1]->read_until(''))->{C} // '', qr/^57P01$/, 'it is told');
-is(sqlstate("KILL '$s2->{pid}'"), '42704', 'a number in quotes is a name');
+is($wb->console_sqlstate("KILL '$s2->{pid}'"), '42704', 'a number in quotes is a name');
 my $other = $wb->console_wire(application_name => 'other');
-is(sqlstate('KILL other'), '42704', 'an operator is not meant by name');
-my ($o) = grep { ($_->{application_name} // '') eq 'other' } $wb->show('activity');
+is($wb->console_sqlstate('KILL other'), '42704', 'an operator is not meant by name');
+my $o = $wb->show_row('activity', 'application_name', 'other');
 is($wb->console("KILL $o->{pid}")->{status}, 0, 'but by process id');
 ok($other->closed, 'it has ended');
 $standbys[2]->close;
@@ -263,14 +256,13 @@ $wb->wait_for_log(qr/console command by user "$user": KILL s1/);
 sub state_of
 {
 	my ($name) = @_;
-	my ($row) = grep { ($_->{application_name} // '') eq $name } $wb->show('standbys');
+	my $row = $wb->show_row('standbys', 'application_name', $name);
 	return $row->{state} // '';
 }
 
 {
-	my @streams = map { $wb->receive($_, options => []) } 'x', 'y';
-	my @names = map { $_->{application_name} } $wb->show('standbys');
-	my $name = $names[0];
+	my @streams = map { $wb->receive($_, application_name => $_) } 'x', 'y';
+	my $name = 'x';
 
 	my @paused = $wb->console_rows("PAUSE '$name'");
 	is($paused[0][1], $name, 'PAUSE says whom');
@@ -298,7 +290,7 @@ $secret->stop;
 
 # -- who may -----------------------------------------------------------------
 
-is(sqlstate('RELOAD', user => 'bob'), '42501', 'a role that may not');
+is($wb->console_sqlstate('RELOAD', user => 'bob'), '42501', 'a role that may not');
 $result = $wb->console('SHOW version', user => 'mallory');
 isnt($result->{status}, 0, 'nobody');
 like($result->{err}, qr/user "mallory" may not use the console/, 'is told so');

@@ -49,15 +49,6 @@ my %role;
 $role{ $_->{command} } = $_->{role} foreach $wb->show('help');
 is_deeply([ sort keys %role ], [ sort keys %expected ], 'the table has what SHOW HELP has');
 
-sub sqlstate
-{
-	my ($sql, %params) = @_;
-	my $result = $wb->console($sql, %params, options => [ '-v', 'VERBOSITY=sqlstate' ]);
-
-	return $1 if $result->{err} =~ /^(?:ERROR|FATAL): +(\w{5})/m;
-	return $result->{status} == 0 ? '' : $result->{err};
-}
-
 # SQLSTATE of a connection that is refused
 sub refused
 {
@@ -72,13 +63,13 @@ foreach my $command (sort { ($a =~ /SHUTDOWN/) <=> ($b =~ /SHUTDOWN/) || $a cmp 
 	my ($sql, $admin, $stats) = @{ $expected{$command} };
 
 	is($role{$command}, $stats eq $no ? 'admin' : 'stats', "$command: SHOW HELP has the role");
-	is(sqlstate($sql, user => $_), $stats, "$command: $_ may look") foreach 'bob', 'dave';
+	is($wb->console_sqlstate($sql, user => $_), $stats, "$command: $_ may look") foreach 'bob', 'dave';
 	foreach my $name ('mallory', 'bob2')
 	{
 		like($wb->console($sql, user => $name)->{err}, qr/FATAL:  user "$name" may not use the console/, "$command: $name is nobody");
 	}
 	next if $command =~ /SHUTDOWN/;
-	is(sqlstate($sql, user => $_), $admin, "$command: $_ is an admin") foreach $user, 'root', 'carol';
+	is($wb->console_sqlstate($sql, user => $_), $admin, "$command: $_ is an admin") foreach $user, 'root', 'carol';
 }
 is(refused('mallory'), '28000', 'nobody is refused with 28000');
 ok($wb->alive, 'it lives');
@@ -96,7 +87,7 @@ ok($wb->alive, 'it lives');
 my $bob = $wb->console_wire(user => 'bob');
 $wb->configure(settings => { admin_users => 'bob', stats_users => '' });
 ok($wb->reload, 'reloaded');
-ok(poll_until(sub { sqlstate('RELOAD', user => 'bob') eq '' }), 'bob has become an admin');
+ok(poll_until(sub { $wb->console_sqlstate('RELOAD', user => 'bob') eq '' }), 'bob has become an admin');
 is(refused('dave'), '28000', 'dave has become nobody');
 is(PgWire::sqlstate($bob->query('RELOAD')), $no, 'a session stays what it was');
 $wb->configure(settings => { admin_users => '', stats_users => 'bob' });
@@ -115,8 +106,8 @@ SKIP:
 	$wb->configure(settings => { control_socket_directory => "$dir", admin_users => '', stats_users => "x,$other" });
 	$wb->start_streaming;
 	my @as = (psql => $other_psql);
-	is(sqlstate('SHOW version', @as, user => $other), '', "$other may look");
-	is(sqlstate('RELOAD', @as, user => $other), $no, 'and no more');
+	is($wb->console_sqlstate('SHOW version', @as, user => $other), '', "$other may look");
+	is($wb->console_sqlstate('RELOAD', @as, user => $other), $no, 'and no more');
 	foreach my $name ('root', $user, 'x')
 	{
 		my $result = $wb->console('SHOW version', @as, user => $name);
@@ -125,9 +116,9 @@ SKIP:
 	is($wb->console_rows('SHOW session_authorization', user => $other), 1, "$user may ask for $other");
 	$wb->configure(settings => { admin_users => $other, stats_users => '' });
 	ok($wb->reload, 'reloaded');
-	ok(poll_until(sub { sqlstate('RELOAD', @as, user => $other) eq '' }), "$other has become an admin");
+	ok(poll_until(sub { $wb->console_sqlstate('RELOAD', @as, user => $other) eq '' }), "$other has become an admin");
 	$wb->configure(settings => { admin_users => '', stats_users => 'x' });
-	is(sqlstate('RELOAD', @as, user => $other), '', 'who takes that away himself');
+	is($wb->console_sqlstate('RELOAD', @as, user => $other), '', 'who takes that away himself');
 	ok(poll_until(sub { $wb->console('SHOW version', @as, user => $other)->{err} =~ /"$other" may not use the console/ }), 'and is nobody');
 
 	# the state directory is closed to him
@@ -146,7 +137,7 @@ SKIP:
 	}
 }
 
-is(sqlstate('SHUTDOWN', user => $user), '', 'SHUTDOWN: an admin');
+is($wb->console_sqlstate('SHUTDOWN', user => $user), '', 'SHUTDOWN: an admin');
 is($wb->wait_for_exit, 0, 'and it has stopped');
 
 done_testing();

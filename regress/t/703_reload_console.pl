@@ -50,7 +50,7 @@ is_deeply([ reloaded() ], [
 		'setting|spare_workers|2|3|in force',
 		'setting|authentication_timeout|1min|30s|in force' ], 'settings');
 is_deeply([ reloaded() ], ['setting|max_connections|100|50|after a restart'], 'what waits for a restart is said again');
-is((grep { $_->{name} eq 'max_connections' } $wb->show('config'))[0]{pending_restart}, 't', 'as SHOW CONFIG has it');
+is($wb->show_row('config', 'name', 'max_connections')->{pending_restart}, 't', 'as SHOW CONFIG has it');
 ok(poll_until(sub { $wb->spares >= 3 }), 'what is in force is so');
 $wb->configure(settings => { max_connections => 100 });
 is_deeply([ reloaded() ], [], 'until the file is as before');

@@ -105,7 +105,7 @@ is($wb->reader, $reader, 'the reader has not even been disturbed');
 	ok(push(@held, $silent->accept), 'it is being asked');
 	my $second = $wb->console('REPOINT ' . quote(conninfo($old)));
 	like($second->{err}, qr/another REPOINT is under way/, 'one at a time');
-	my ($row) = grep { $_->{pid} == $pid } $wb->show('activity');
+	my $row = $wb->show_row('activity', 'pid', $pid);
 	is($row->{command}, 'REPOINT', 'SHOW ACTIVITY does not tell where to');
 	is($wb->console('SHOW version')->{status}, 0, 'others are served');
 	PgWire->new(path => $wb->socket_dir . '/.s.PGSQL.' . $wb->port)
@@ -153,15 +153,15 @@ ok($old->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_replicat
 	'TEMPORARY: the reader has moved');
 ok(-e $temp && !-e $auto, 'TEMPORARY: its file');
 is((stat $temp)[2] & 0777, 0600, 'TEMPORARY: for its owner only');
-my ($setting) = grep { $_->{name} eq 'upstream.conninfo' } $wb->show('config');
+my $setting = $wb->show_row('config', 'name', 'upstream.conninfo');
 is($setting->{source}, 'repoint', 'TEMPORARY: the source of the setting');
 unlike($setting->{setting}, qr/$secret/, 'TEMPORARY: not shown');
 ok($wb->reload, 'a reload');
-is((grep { $_->{name} eq 'upstream.conninfo' } $wb->show('config'))[0]{source}, 'repoint', 'leaves it so');
+is($wb->show_row('config', 'name', 'upstream.conninfo')->{source}, 'repoint', 'leaves it so');
 $wb->stop;
 $wb->start_streaming;
 ok(!-e $temp, 'TEMPORARY: ends with the run');
-is((grep { $_->{name} eq 'upstream.conninfo' } $wb->show('config'))[0]{source}, 'configuration file', 'and is forgotten');
+is($wb->show_row('config', 'name', 'upstream.conninfo')->{source}, 'configuration file', 'and is forgotten');
 ok(wait_for_replay($old, $standby), 'the standby is back');
 $wb->log_unlike(qr/$secret/, $offset, 'TEMPORARY: nor logged');
 
@@ -211,7 +211,7 @@ $wb->configure(upstream => $new);
 $wb->start_streaming;
 is($wb->console('REPOINT DEFAULT')->{status}, 0, 'DEFAULT');
 ok(!-e $auto && !-e $temp, 'DEFAULT: no file is left');
-is((grep { $_->{name} eq 'upstream.conninfo' } $wb->show('config'))[0]{source}, 'configuration file', 'DEFAULT: the source');
+is($wb->show_row('config', 'name', 'upstream.conninfo')->{source}, 'configuration file', 'DEFAULT: the source');
 is($wb->console('REPOINT DEFAULT')->{status}, 0, 'DEFAULT, once more');
 $new->safe_psql('postgres', "INSERT INTO t VALUES ('default')");
 ok(wait_for_replay($new, $standby), 'the standby follows');

@@ -18,15 +18,9 @@ $wb->start_streaming;
 my $rx = $wb->receive('rx');
 my $link = $wb->link_of($rx->pid);
 my ($pid, $reader) = ($wb->pid, $wb->reader);
-my $descriptors = descriptors();
+my $descriptors = process_descriptors($pid);
 srand($seed);
 note("seed $seed, $rounds rounds");
-
-sub descriptors
-{
-	my @fds = glob "/proc/$pid/fd/*";
-	return scalar @fds;
-}
 
 sub message { my ($type, $body) = @_; return $type . pack('N', 4 + length $body) . $body; }
 
@@ -181,7 +175,7 @@ ok(poll_until(sub { !consoles() }), 'no console is left over');
 is($wb->alive ? $wb->pid : 0, $pid, 'the supervisor is the same');
 is($wb->reader, $reader, 'the reader is the same');
 is($wb->link_of($rx->pid), $link, 'and so is the worker that has a standby');
-is(descriptors(), $descriptors, 'no descriptors are left either');
+is(process_descriptors($pid), $descriptors, 'no descriptors are left either');
 cmp_ok(scalar($wb->processes), '<=', 7, 'nor processes');
 $primary->safe_psql('postgres', 'SELECT pg_switch_wal()');
 $primary->safe_psql('postgres', 'CREATE TABLE after_the_switch ()');

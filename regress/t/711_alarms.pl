@@ -35,9 +35,7 @@ sub alarm_is
 
 sub slot
 {
-	my $name = shift;
-	my ($row) = grep { $_->{slot_name} eq $name } $wb->show('slots');
-	return $row;
+	return $wb->show_row('slots', 'slot_name', shift);
 }
 
 # A segment more, which has reached the spool.

@@ -28,9 +28,7 @@ ok(wait_for_replay($primary, $standby{$_}), "$_ streams") foreach qw(a b);
 
 sub row
 {
-	my $name = shift;
-	my ($row) = grep { $_->{application_name} eq $name } $wb->show('standbys');
-	return $row // {};
+	return $wb->show_row('standbys', 'application_name', shift) // {};
 }
 
 sub rows_of

@@ -35,9 +35,7 @@ $wb->start_streaming;
 
 sub row
 {
-	my $name = shift;
-	my ($row) = grep { ($_->{application_name} // '') eq $name } $wb->show('standbys');
-	return $row // {};
+	return $wb->show_row('standbys', 'application_name', shift) // {};
 }
 
 sub write_some
@@ -86,7 +84,7 @@ is($after->{sent_bytes} - $before->{sent_bytes},
 cmp_ok($after->{sent_bytes}, '>', $before->{sent_bytes} + 300000, 'all of it');
 cmp_ok($after->{reply_time}, 'gt', $before->{reply_time}, 'it has answered since');
 is($after->{source}, 'ring', 'from the ring');
-my ($activity) = grep { ($_->{application_name} // '') eq 'routed' } $wb->show('activity');
+my $activity = $wb->show_row('activity', 'application_name', 'routed');
 like($activity->{command}, qr/^START_REPLICATION .*TIMELINE 1$/, 'the command that runs');
 $_->stop foreach values %standby;
 

@@ -242,18 +242,12 @@ ok(answers($port, '/standbys?wait_lsn=FF/0&timeout=1', 408),
 	'those that have gone are forgotten');
 
 # There is an end to how many it holds, and they to how long they are held.
-sub descriptors
-{
-	my @fds = glob '/proc/' . monitor() . '/fd/*';
-	return scalar @fds;
-}
-
-my $unused = descriptors();
+my $unused = process_descriptors(monitor());
 my @many = map { http_send($port) } 1 .. 400;
 my $held = 0;
 foreach (1 .. 20)
 {
-	$held = descriptors() - $unused if $held < descriptors() - $unused;
+	$held = process_descriptors(monitor()) - $unused if $held < process_descriptors(monitor()) - $unused;
 	usleep(50_000);
 }
 cmp_ok($held, '>=', 256, 'many may connect');
