@@ -163,10 +163,10 @@ ok(!-e $pid_file, 'the pid file is gone');
 case('stop again', 1, run => ['stop'], err => qr/does not exist/);
 case('restart, stopped', 0, run => [ 'restart', '-l', $log ], pg => [ 'restart', '-l', $pg_log ],
 	out => qr/server started/, err => qr/does not exist\nIs server running\?\ntrying to start/);
-foreach my $mode (qw(smart fast immediate s f i))
+foreach my $mode (qw(smart fast i))
 {
 	$offset = $wb->log_offset;
-	my $name = { s => 'smart', f => 'fast', i => 'immediate' }->{$mode} // $mode;
+	my $name = $mode eq 'i' ? 'immediate' : $mode;
 
 	case("stop -m $mode", 0, run => [ 'stop', '-m', $mode ],
 		out => qr/server stopped/);
