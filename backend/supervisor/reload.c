@@ -64,21 +64,19 @@ reload_repointed(Settings *s, ErrInfo *err)
 {
 	const char *state_directory = s->config->state_directory;
 	Repoint repoint;
-	bool ok = true;
+	bool was_temporary;
+	bool ok;
 
 	if (state_directory[0] == '\0')
 		return true;
-	if (!repointfile_load(state_directory, &repoint, err))
+	if (!repointfile_end_temporary(state_directory, &was_temporary, err))
 		return false;
-	if (repoint.temporary != NULL)
-	{
-		free(repoint.temporary);
-		repoint.temporary = NULL;
-		ok = repointfile_store(state_directory, &repoint, err);
+	if (was_temporary)
 		log_msg(LOG_LOG, "the temporary upstream of REPOINT has come to its "
 						 "end with the last run");
-	}
-	ok = ok && apply_repoint(s, &repoint, err);
+	if (!repointfile_load(state_directory, &repoint, err))
+		return false;
+	ok = apply_repoint(s, &repoint, err);
 	if (ok && s->repointed != NULL)
 		log_msg(LOG_LOG, "upstream.conninfo is that of REPOINT, not that of "
 						 "the configuration");

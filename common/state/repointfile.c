@@ -122,12 +122,23 @@ load_one(const char *state_directory, const char *name, char **conninfo,
 	return ok;
 }
 
+/* *there: whether there was one. */
+static bool
+remove_file(const char *path, bool *there, ErrInfo *err)
+{
+	*there = unlink(path) == 0;
+	if (*there)
+		return durable_sync_parent(path, err);
+	return errno == ENOENT || durable_error("remove", path, err);
+}
+
 static bool
 store_one(const char *state_directory, const char *name, const char *conninfo,
 	ErrInfo *err)
 {
 	char *path = path_of(state_directory, name);
 	char *text = conninfo != NULL ? format(conninfo) : NULL;
+	bool there;
 	bool ok;
 
 	if (text != NULL)
@@ -135,10 +146,8 @@ store_one(const char *state_directory, const char *name, const char *conninfo,
 	else if (conninfo != NULL)
 		ok = errinfo_set(
 			err, SQLSTATE_INTERNAL_ERROR, "could not write \"%s\": %m", path);
-	else if (unlink(path) == 0)
-		ok = durable_sync_parent(path, err);
 	else
-		ok = errno == ENOENT || durable_error("remove", path, err);
+		ok = remove_file(path, &there, err);
 	free(text);
 	free(path);
 	return ok;
@@ -161,6 +170,17 @@ repointfile_store(
 {
 	return store_one(state_directory, KEPT_NAME, repoint->kept, err) &&
 		   store_one(state_directory, TEMPORARY_NAME, repoint->temporary, err);
+}
+
+bool
+repointfile_end_temporary(
+	const char *state_directory, bool *there, ErrInfo *err)
+{
+	char *path = path_of(state_directory, TEMPORARY_NAME);
+	bool ok = remove_file(path, there, err);
+
+	free(path);
+	return ok;
 }
 
 const char *

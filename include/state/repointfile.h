@@ -28,6 +28,9 @@ MUST_CHECK bool repointfile_load(
 /* Have the files be so; durable on return. */
 MUST_CHECK bool repointfile_store(
 	const char *state_directory, const Repoint *repoint, ErrInfo *err);
+/* What was for the last run goes, whatever is in it; whether there was something. */
+MUST_CHECK bool repointfile_end_temporary(
+	const char *state_directory, bool *there, ErrInfo *err);
 
 /* The one that counts; borrowed; NULL: the configuration's own. */
 const char *repointfile_conninfo(const Repoint *repoint);

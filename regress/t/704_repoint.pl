@@ -225,6 +225,12 @@ $wb->wait_for_log(qr/walbouncer\.auto\.conf" does not have an upstream\.conninfo
 $wb->log_unlike(qr/$secret/, $offset, 'but not what is in it');
 unlink $auto;
 
+# one for the last run goes without being read
+append_to_file($temp, "upstream = { conninfo = \"password=$secret ");
+$wb->start_streaming;
+ok(!-e $temp, 'a temporary file that is none: is gone');
+$wb->stop;
+
 # nowhere to keep it
 $wb->configure(settings => { state_directory => '', spool_size => 0 });
 $wb->start_streaming;

@@ -117,6 +117,30 @@ what_is_none_is_refused(void **state UNUSED)
 	store(NULL, NULL);
 }
 
+static void
+what_was_for_the_last_run_goes_even_if_it_is_damaged(void **state UNUSED)
+{
+	static const char *const texts[] = {
+		"upstream = { conninfo = \"host=b\"; };", "", "upstream = { conn"};
+	bool there;
+	ErrInfo err;
+	Repoint got;
+
+	store("host=a", NULL);
+	for (size_t i = 0; i < lengthof(texts); i++)
+	{
+		write_file("walbouncer.temp.conf", texts[i]);
+		assert_true(repointfile_end_temporary(state_directory, &there, &err));
+		assert_true(there);
+		got = load();
+		assert_string_equal(repointfile_conninfo(&got), "host=a");
+		repointfile_clear(&got);
+	}
+	assert_true(repointfile_end_temporary(state_directory, &there, &err));
+	assert_false(there);
+	store(NULL, NULL);
+}
+
 int
 main(void)
 {
@@ -124,6 +148,7 @@ main(void)
 		cmocka_unit_test(what_is_stored_is_loaded),
 		cmocka_unit_test(the_temporary_one_wins),
 		cmocka_unit_test(what_is_none_is_refused),
+		cmocka_unit_test(what_was_for_the_last_run_goes_even_if_it_is_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, statedir_setup, statedir_teardown);
