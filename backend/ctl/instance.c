@@ -30,13 +30,10 @@ typedef struct Paths
 static void
 set_pid_file(Instance *instance, const Paths *paths)
 {
-	if (instance->pid_file != NULL)
-		return; /* of the command line */
-	if (paths->pid_file[0] != '\0')
-		instance->pid_file = mem_strdup(paths->pid_file);
-	else if (paths->state_directory[0] != '\0')
+	/* that of the command line comes first */
+	if (instance->pid_file == NULL)
 		instance->pid_file =
-			mem_asprintf("%s/walbouncer.pid", paths->state_directory);
+			pidnote_path(paths->pid_file, paths->state_directory);
 }
 
 /*
@@ -123,47 +120,6 @@ instance_close(Instance *instance)
 }
 
 /* ---- the pid file ---- */
-
-/* The next line, without its end; NULL if there is none. */
-static char *
-next_line(char **text)
-{
-	char *line = *text;
-	char *end = strchr(line, '\n');
-
-	if (end == NULL)
-		return NULL;
-	*end = '\0';
-	*text = end + 1;
-	return line;
-}
-
-void
-pidnote_parse(char *text, PidNote *note)
-{
-	char *first;
-
-	*note = (PidNote){.text = text};
-	first = next_line(&text);
-	if (first == NULL)
-		return;
-	note->pid = ctlargs_pid(first);
-	note->config_file = next_line(&text);
-	(void) next_line(&text); /* time of the start */
-	note->port = next_line(&text);
-	(void) next_line(&text); /* unix_socket_directories */
-	(void) next_line(&text); /* listen_addresses */
-	note->socket_directory = next_line(&text);
-	note->status = next_line(&text);
-	note->options = next_line(&text);
-}
-
-void
-pidnote_clear(PidNote *note)
-{
-	free(note->text);
-	*note = (PidNote){0};
-}
 
 static bool
 read_note(int fd, const char *path, PidNote *note, ErrInfo *err)

@@ -103,7 +103,7 @@ is_ready(const char *pid_file, pid_t pid)
 	PidNote note;
 	ErrInfo err;
 	bool ready = instance_read(pid_file, &note, &err) && note.pid == pid &&
-				 note.status != NULL && strcmp(note.status, "ready") == 0;
+				 note.status != NULL && strcmp(note.status, PIDNOTE_READY) == 0;
 
 	pidnote_clear(&note);
 	return ready;

@@ -52,11 +52,11 @@
 #include "supervisor/listen.h"
 #include "supervisor/notify.h"
 #include "supervisor/pidfile.h"
-#include "supervisor/pidnote.h"
 #include "supervisor/runstate.h"
 #include "supervisor/servicestatus.h"
 #include "supervisor/statedirectory.h"
 #include "supervisor/supervisor.h"
+#include "state/pidnote.h"
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/monotime.h"
@@ -234,9 +234,10 @@ set_up_base(void)
 static bool
 write_pidfile(const char *status, ErrInfo *err)
 {
-	char *directory = listen_console_directory(super.settings.config->port);
-	char *text =
-		pidnote_format_all(&super.settings, super.started, directory, status);
+	const Settings *s = &super.settings;
+	char *directory = listen_console_directory(s->config->port);
+	char *text = pidnote_format_all(
+		s->file, s->config, s->overrides, super.started, directory, status);
 	bool ok =
 		super.pidfile.path == NULL || pidfile_write(&super.pidfile, text, err);
 
@@ -258,14 +259,10 @@ note_status(const char *status)
 static bool
 take_pidfile(const Config *config, ErrInfo *err)
 {
-	char *path;
+	char *path = pidnote_path(config->pid_file, config->state_directory);
 	bool ok;
 
-	if (config->pid_file[0] != '\0')
-		path = mem_strdup(config->pid_file);
-	else if (config->state_directory[0] != '\0')
-		path = mem_asprintf("%s/walbouncer.pid", config->state_directory);
-	else
+	if (path == NULL)
 		return true;
 	ok = pidfile_lock(&super.pidfile, path, err) &&
 		 write_pidfile(PIDNOTE_STARTING, err);
@@ -277,7 +274,8 @@ take_pidfile(const Config *config, ErrInfo *err)
 static void
 set_up_files(const Config *config)
 {
-	char *lock_text = pidnote_format(&super.settings, super.started);
+	char *lock_text =
+		pidnote_format(super.settings.file, config, super.started);
 	ErrInfo err;
 	bool ok = take_pidfile(config, &err) &&
 			  listen_open(config, super.passed_sockets, lock_text, &err);

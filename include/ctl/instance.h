@@ -13,6 +13,7 @@
 
 #include "conf/option.h"
 #include "ctl/ctlargs.h"
+#include "state/pidnote.h"
 #include "util/errinfo.h"
 
 typedef struct Instance
@@ -39,19 +40,6 @@ typedef enum InstanceState
 	INSTANCE_RUNNING
 } InstanceState;
 
-/* What a pid file says, see supervisor/pidnote.h. */
-typedef struct PidNote
-{
-	pid_t pid; /* 0: nobody has written it */
-	char *
-		config_file; /* "" none; NULL, as the others, if the line is not there */
-	char *port;
-	char *socket_directory; /* of the console's socket; "" none */
-	char *status;
-	char *options; /* as words for a shell */
-	char *text;    /* owns them */
-} PidNote;
-
 /*
  * Whether it runs.  note is what the file says; to be cleared, also on failure,
  * which is a file that cannot be read, or one that names no process though it is
@@ -63,9 +51,5 @@ MUST_CHECK bool instance_look(
 /* The file alone, with no regard to its lock.  False: not there, or not readable. */
 MUST_CHECK bool instance_read(
 	const char *pid_file, PidNote *note, ErrInfo *err);
-
-/* Take apart the text of a pid file, which note comes to own. */
-void pidnote_parse(char *text, PidNote *note);
-void pidnote_clear(PidNote *note);
 
 #endif /* CTL_INSTANCE_H */

@@ -50,6 +50,27 @@ all_lines_of_a_pid_file_are_read(void **state UNUSED)
 	pidnote_clear(&note);
 }
 
+static void
+what_the_supervisor_writes_is_read(void **state UNUSED)
+{
+	Config config = {
+		.port = 5433, .unix_socket_directories = "", .listen_addresses = "*"};
+	const ConfigOverrides overrides = {.port = 5434, .upstream_host = "it's"};
+	char *text = pidnote_format_all(
+		NULL, &config, &overrides, 0, "/run/wb", PIDNOTE_STOPPING);
+	PidNote note;
+
+	pidnote_parse(mem_asprintf("1\n%s", text), &note);
+	assert_int_equal(note.pid, 1);
+	assert_string_equal(note.config_file, "");
+	assert_string_equal(note.port, "5433");
+	assert_string_equal(note.socket_directory, "/run/wb");
+	assert_string_equal(note.status, "stopping");
+	assert_string_equal(note.options, "--port='5434' --host='it'\\''s'");
+	pidnote_clear(&note);
+	free(text);
+}
+
 /* It is read while it is written: what is there of it is not made up. */
 static void
 a_cut_pid_file_has_fewer_lines(void **state UNUSED)
@@ -234,6 +255,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_lines_of_a_pid_file_are_read),
+		cmocka_unit_test(what_the_supervisor_writes_is_read),
 		cmocka_unit_test(a_cut_pid_file_has_fewer_lines),
 		cmocka_unit_test(the_lock_tells_whether_it_runs),
 		cmocka_unit_test(a_locked_file_with_nonsense_is_an_error),

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "supervisor/pidnote.h"
+#include "state/pidnote.h"
 #include "util/mem.h"
 
 /* More of them say no more. */
@@ -83,26 +83,87 @@ format_overrides(const ConfigOverrides *o)
 }
 
 char *
-pidnote_format(const Settings *settings, time_t started)
+pidnote_path(const char *pid_file, const char *state_directory)
 {
-	const Config *config = settings->config;
+	if (pid_file[0] != '\0')
+		return mem_strdup(pid_file);
+	if (state_directory[0] != '\0')
+		return mem_asprintf("%s/walbouncer.pid", state_directory);
+	return NULL;
+}
 
-	return mem_asprintf("%s\n%lld\n%d\n%s\n%s\n",
-		settings->file != NULL ? settings->file : "", (long long) started,
-		config->port, config->unix_socket_directories,
+char *
+pidnote_format(const char *file, const Config *config, time_t started)
+{
+	return mem_asprintf("%s\n%lld\n%d\n%s\n%s\n", file != NULL ? file : "",
+		(long long) started, config->port, config->unix_socket_directories,
 		config->listen_addresses);
 }
 
 char *
-pidnote_format_all(const Settings *settings, time_t started,
+pidnote_format_all(const char *file, const Config *config,
+	const ConfigOverrides *overrides, time_t started,
 	const char *console_directory, const char *status)
 {
-	char *head = pidnote_format(settings, started);
-	char *overrides = format_overrides(settings->overrides);
+	char *head = pidnote_format(file, config, started);
+	char *options = format_overrides(overrides);
 	char *text = mem_asprintf(
-		"%s%s\n%s\n%s\n", head, console_directory, status, overrides);
+		"%s%s\n%s\n%s\n", head, console_directory, status, options);
 
-	free(overrides);
+	free(options);
 	free(head);
 	return text;
+}
+
+/* 0 if it is none. */
+static pid_t
+parse_pid(const char *text)
+{
+	char *end;
+	long pid = strtol(text, &end, 10);
+
+	return end != text && *end == '\0' && pid > 0 && pid <= INT32_MAX
+			   ? (pid_t) pid
+			   : 0;
+}
+
+/* The next line, without its end; NULL if there is none. */
+static char *
+next_line(char **text)
+{
+	char *line = *text;
+	char *end = strchr(line, '\n');
+
+	if (end == NULL)
+		return NULL;
+	*end = '\0';
+	*text = end + 1;
+	return line;
+}
+
+void
+pidnote_parse(char *text, PidNote *note)
+{
+	char *first;
+
+	*note = (PidNote){.text = text};
+	first = next_line(&text);
+	if (first == NULL)
+		return;
+	note->pid = parse_pid(first);
+	note->config_file = next_line(&text);
+	(void) next_line(&text); /* time of the start */
+	note->port = next_line(&text);
+	(void) next_line(&text); /* unix_socket_directories */
+	(void) next_line(&text); /* listen_addresses */
+	note->socket_directory = next_line(&text);
+	note->status = next_line(&text);
+	note->options = next_line(&text);
+}
+
+void
+pidnote_clear(PidNote *note)
+{
+	free(note->text);
+	*note = (PidNote){0};
 }
