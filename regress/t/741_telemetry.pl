@@ -48,7 +48,7 @@ sub write_some
 my $delay = 2;
 my %standby = map {
 	$_ => $wb->add_standby($_, no_start => 1,
-		conf => "recovery_min_apply_delay = ${delay}s\nwal_receiver_status_interval = 100ms\n")
+		conf => "recovery_min_apply_delay = ${delay}s\nwal_receiver_status_interval = 1s\n")
 } qw(direct routed);
 $standby{direct}->append_conf('postgresql.conf',
 	"primary_conninfo = 'host=@{[ $primary->host ]} port=@{[ $primary->port ]} application_name=direct'\n");
