@@ -62,7 +62,7 @@ put_utf8(Buf *b, const char *text)
 		if (len > 0)
 			buf_put_bytes(b, text, len);
 		else
-			buf_put_bytes(b, UTF8_REPLACEMENT, strlen(UTF8_REPLACEMENT));
+			buf_put_text(b, UTF8_REPLACEMENT);
 		text += Max(len, 1);
 	}
 }

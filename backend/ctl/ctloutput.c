@@ -45,7 +45,7 @@ ctloutput_put(Buf *out, const char *text)
 			continue;
 		}
 		snprintf(escape, sizeof(escape), "\\x%02x", p[len - 1]);
-		buf_put_bytes(out, escape, strlen(escape));
+		buf_put_text(out, escape);
 		p += len;
 	}
 }
@@ -67,12 +67,6 @@ ctloutput_width(const char *text)
 		p += Max(len, 1);
 	}
 	return width;
-}
-
-static void
-put(Buf *out, const char *text)
-{
-	buf_put_bytes(out, text, strlen(text));
 }
 
 static void
@@ -104,12 +98,12 @@ put_row(Buf *out, const PGresult *result, int row, const size_t *widths)
 	for (int i = 0; i < columns; i++)
 	{
 		if (i > 0)
-			put(out, "|");
+			buf_put_text(out, "|");
 		put_cell(out, row < 0 ? PQfname(result, i) : PQgetvalue(result, row, i),
 			widths[i], row >= 0 && typevalue_is_number(PQftype(result, i)),
 			i == columns - 1);
 	}
-	put(out, "\n");
+	buf_put_text(out, "\n");
 }
 
 static void
@@ -129,10 +123,10 @@ put_table(Buf *out, const PGresult *result)
 	put_row(out, result, -1, widths);
 	for (int i = 0; i < columns; i++)
 	{
-		put(out, i > 0 ? "+" : "");
+		buf_put_text(out, i > 0 ? "+" : "");
 		put_repeated(out, '-', widths[i] + 2);
 	}
-	put(out, "\n");
+	buf_put_text(out, "\n");
 	for (int row = 0; row < rows; row++)
 		put_row(out, result, row, widths);
 	free(widths);
@@ -152,16 +146,16 @@ put_expanded(Buf *out, const PGresult *result)
 	for (int row = 0; row < PQntuples(result); row++)
 	{
 		snprintf(head, sizeof(head), "-[ RECORD %d ]\n", row + 1);
-		put(out, head);
+		buf_put_text(out, head);
 		for (int i = 0; i < columns; i++)
 		{
 			const char *name = PQfname(result, i);
 
 			ctloutput_put(out, name);
 			put_repeated(out, ' ', width - ctloutput_width(name));
-			put(out, " | ");
+			buf_put_text(out, " | ");
 			ctloutput_put(out, PQgetvalue(result, row, i));
-			put(out, "\n");
+			buf_put_text(out, "\n");
 		}
 	}
 }
@@ -174,8 +168,8 @@ put_text(Buf *out, const PGresult *result, bool expanded)
 
 	if (PQnfields(result) == 0)
 	{
-		put(out, PQcmdStatus((PGresult *) (uintptr_t) result));
-		put(out, "\n");
+		buf_put_text(out, PQcmdStatus((PGresult *) (uintptr_t) result));
+		buf_put_text(out, "\n");
 		return;
 	}
 	if (expanded)
@@ -184,7 +178,7 @@ put_text(Buf *out, const PGresult *result, bool expanded)
 		put_table(out, result);
 	snprintf(foot, sizeof(foot), "(%d row%s)\n", rows, rows == 1 ? "" : "s");
 	if (!expanded || rows == 0)
-		put(out, foot);
+		buf_put_text(out, foot);
 }
 
 /* ---- JSON ---- */
@@ -209,7 +203,7 @@ ctloutput_json(const PGresult *result, Buf *out)
 		json_object_end(&j);
 	}
 	json_array_end(&j);
-	put(out, "\n");
+	buf_put_text(out, "\n");
 }
 
 static void
@@ -228,7 +222,7 @@ put_json_error(const ErrInfo *err, Buf *out)
 	json_key(&j, "hint");
 	json_string(&j, err->hint[0] != '\0' ? err->hint : NULL);
 	json_object_end(&j);
-	put(out, "\n");
+	buf_put_text(out, "\n");
 }
 
 /* ---- out ---- */

@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "ctl/ctloutput.h"
 #include "ctl/ctlpen.h"
@@ -31,12 +30,6 @@ void
 pen_init(Pen *pen, Buf *out, const PenPaper *paper)
 {
 	*pen = (Pen){.out = out, .paper = *paper};
-}
-
-static void
-put(Buf *out, const char *text)
-{
-	buf_put_bytes(out, text, strlen(text));
 }
 
 /* Bytes of the first characters of text, count of them at most. */
@@ -69,11 +62,11 @@ put_span(Pen *pen, PenColour colour, const char *text, int max)
 	buf_init(&safe, TEXT_MAX);
 	ctloutput_put(&safe, text);
 	if (coloured)
-		put(pen->out, renditions[colour]);
+		buf_put_text(pen->out, renditions[colour]);
 	if (safe.len > 0)
 		buf_put_bytes(pen->out, safe.data, prefix(&safe, left));
 	if (coloured)
-		put(pen->out, no_rendition);
+		buf_put_text(pen->out, no_rendition);
 	pen->column += Min(left, (int) ctloutput_width(text));
 	buf_clear(&safe);
 }
@@ -128,10 +121,10 @@ pen_end_line(Pen *pen)
 	if (pen_lines_left(pen) <= 0)
 		return;
 	if (pen->paper.erase)
-		put(pen->out, erase_line);
+		buf_put_text(pen->out, erase_line);
 	pen->line++;
 	pen->column = 0;
 	/* one behind the last would scroll */
 	if (pen_lines_left(pen) > 0)
-		put(pen->out, "\n");
+		buf_put_text(pen->out, "\n");
 }

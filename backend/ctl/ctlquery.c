@@ -131,9 +131,9 @@ say_change(const CtlArgs *args, const PGresult *result, int row)
 	{
 		if (PQgetisnull(result, row, parts[i].column))
 			continue;
-		buf_put_bytes(&line, parts[i].before, strlen(parts[i].before));
+		buf_put_text(&line, parts[i].before);
 		ctloutput_put(&line, PQgetvalue(result, row, parts[i].column));
-		buf_put_bytes(&line, parts[i].behind, strlen(parts[i].behind));
+		buf_put_text(&line, parts[i].behind);
 	}
 	say(args->silent, "%.*s", (int) line.len, (const char *) line.data);
 	buf_clear(&line);

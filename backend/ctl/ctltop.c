@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "ctl/ctlconn.h"
 #include "ctl/ctlframe.h"
@@ -96,7 +95,7 @@ draw(const Top *top)
 	if (top->live)
 	{
 		ctlterm_size(&paper.width, &paper.height);
-		buf_put_bytes(&out, ctlterm_home, strlen(ctlterm_home));
+		buf_put_text(&out, ctlterm_home);
 	}
 	if (has_data(&top->now))
 		ctlframe_draw(&out, &top->now,
@@ -104,7 +103,7 @@ draw(const Top *top)
 	else
 		ctlframe_draw_error(&out, &top->err, &paper);
 	if (top->live)
-		buf_put_bytes(&out, ctlterm_end, strlen(ctlterm_end));
+		buf_put_text(&out, ctlterm_end);
 	else
 		buf_put_u8(&out, '\n');
 	ok = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;

@@ -24,7 +24,7 @@ healthpage_init(const ChildContext *ctx)
 static void
 put_line(Buf *out, const char *line)
 {
-	buf_put_bytes(out, line, strlen(line));
+	buf_put_text(out, line);
 	buf_put_u8(out, '\n');
 }
 

@@ -247,7 +247,7 @@ http_reply_text(HttpReq *req, int code, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	buf_init(&body, sizeof(text));
-	buf_put_bytes(&body, text, strlen(text));
+	buf_put_text(&body, text);
 	buf_put_u8(&body, '\n');
 	http_reply(req, code, "text/plain; charset=utf-8", NULL, &body);
 }

@@ -36,7 +36,7 @@ file_path(char path[DURABLE_PATH_SIZE], const char *state_directory)
 static void
 put_line(Buf *b, const char *line)
 {
-	buf_put_bytes(b, line, strlen(line));
+	buf_put_text(b, line);
 	buf_put_u8(b, '\n');
 }
 

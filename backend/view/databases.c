@@ -139,8 +139,8 @@ put_later_names(ViewRow *row, const Namings *namings, size_t first)
 		if (is_repeated(namings, first, i))
 			continue;
 		if (!empty)
-			buf_put_bytes(&out, ", ", 2);
-		buf_put_bytes(&out, name, strlen(name));
+			buf_put_text(&out, ", ");
+		buf_put_text(&out, name);
 		empty = false;
 	}
 	buf_put_u8(&out, '\0');

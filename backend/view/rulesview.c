@@ -28,21 +28,15 @@ static const ViewColumn columns[] = {
 	{"decisions", TYPE_INT8},
 };
 
-static void
-put_string(Buf *out, const char *text)
-{
-	buf_put_bytes(out, text, strlen(text));
-}
-
 /* "key=value", with a blank in front of all but the first. */
 static void
 put_pair(Buf *out, const char *key, const char *value)
 {
 	if (out->len > 0)
 		buf_put_u8(out, ' ');
-	put_string(out, key);
+	buf_put_text(out, key);
 	buf_put_u8(out, '=');
-	put_string(out, value);
+	buf_put_text(out, value);
 }
 
 static void
@@ -61,7 +55,7 @@ put_sources(Buf *out, const Rule *rule)
 		else
 		{
 			buf_put_u8(out, ',');
-			put_string(out, text);
+			buf_put_text(out, text);
 		}
 	}
 }
@@ -76,7 +70,7 @@ put_list(Buf *out, const char *key, const RuleList *list)
 	{
 		if (i > 0)
 			buf_put_u8(out, ',');
-		put_string(out, list->names.items[i]);
+		buf_put_text(out, list->names.items[i]);
 	}
 }
 

@@ -45,8 +45,8 @@ put_setting(Buf *out, const char *keyword, const char *value)
 {
 	if (out->len > 0)
 		buf_put_u8(out, ' ');
-	buf_put_bytes(out, keyword, strlen(keyword));
-	buf_put_bytes(out, "='", 2);
+	buf_put_text(out, keyword);
+	buf_put_text(out, "='");
 	for (; *value != '\0'; value++)
 	{
 		if (*value == '\'' || *value == '\\')

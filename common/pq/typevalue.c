@@ -74,7 +74,7 @@ typevalue_put_binary(Buf *b, Oid type, const char *text)
 	switch (type)
 	{
 		case TYPE_TEXT:
-			buf_put_bytes(b, text, strlen(text));
+			buf_put_text(b, text);
 			return true;
 		case TYPE_BOOL:
 			if (strcmp(text, "t") != 0 && strcmp(text, "f") != 0)

@@ -215,6 +215,12 @@ buf_put_be64(Buf *b, uint64_t v)
 }
 
 void
+buf_put_text(Buf *b, const char *s)
+{
+	buf_put_bytes(b, s, strlen(s));
+}
+
+void
 buf_put_cstring(Buf *b, const char *s)
 {
 	buf_put_bytes(b, s, strlen(s) + 1);

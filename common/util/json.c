@@ -14,7 +14,7 @@
 static void
 put(Json *j, const char *text)
 {
-	buf_put_bytes(j->out, text, strlen(text));
+	buf_put_text(j->out, text);
 }
 
 static void

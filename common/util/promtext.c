@@ -73,24 +73,18 @@ promtext_label(PromLabels *labels, const char *name, const char *value)
 	labels->text[before] = '\0';
 }
 
-static void
-put(Buf *out, const char *text)
-{
-	buf_put_bytes(out, text, strlen(text));
-}
-
 void
 promtext_head(Buf *out, const char *name, PromType type, const char *help)
 {
-	put(out, "# HELP ");
-	put(out, name);
-	put(out, " ");
-	put(out, help);
-	put(out, "\n# TYPE ");
-	put(out, name);
-	put(out, " ");
-	put(out, type_names[type]);
-	put(out, "\n");
+	buf_put_text(out, "# HELP ");
+	buf_put_text(out, name);
+	buf_put_text(out, " ");
+	buf_put_text(out, help);
+	buf_put_text(out, "\n# TYPE ");
+	buf_put_text(out, name);
+	buf_put_text(out, " ");
+	buf_put_text(out, type_names[type]);
+	buf_put_text(out, "\n");
 }
 
 void
@@ -103,14 +97,14 @@ promtext_sample(Buf *out, const char *name, const char *labels,
 
 	if (isnan(value))
 		return;
-	put(out, name);
-	put(out, any ? "{" : "");
-	put(out, labels);
-	put(out, both ? "," : "");
-	put(out, further);
-	put(out, any ? "}" : "");
+	buf_put_text(out, name);
+	buf_put_text(out, any ? "{" : "");
+	buf_put_text(out, labels);
+	buf_put_text(out, both ? "," : "");
+	buf_put_text(out, further);
+	buf_put_text(out, any ? "}" : "");
 	/* whole numbers, as bytes and LSNs are, without an exponent */
 	snprintf(text, sizeof(text), value == floor(value) ? " %.0f\n" : " %.15g\n",
 		value);
-	put(out, text);
+	buf_put_text(out, text);
 }

@@ -78,7 +78,8 @@ void buf_put_be16(Buf *b, uint16_t v);
 void buf_put_be32(Buf *b, uint32_t v);
 void buf_put_be64(Buf *b, uint64_t v);
 void buf_put_bytes(Buf *b, const void *p, size_t n);
-/* With its terminator. */
+/* Without its terminator, and with it. */
+void buf_put_text(Buf *b, const char *s);
 void buf_put_cstring(Buf *b, const char *s);
 /* Overwrite four bytes that have been written, at offset pos. */
 void buf_poke_be32(Buf *b, size_t pos, uint32_t v);
