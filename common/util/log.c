@@ -33,6 +33,8 @@ static struct
 	LogLevel threshold;
 	LogOrigin origin;
 	char who[WHO_SIZE];
+	uint64_t lost; /* messages that could not be written; of syslog */
+	uint64_t lost_syslog;
 	volatile sig_atomic_t reopen_requested;
 } self = {.threshold = LOG_LOG, .origin = {.port = -1}};
 
@@ -194,7 +196,7 @@ add_text_line(
 	line_end(line, start);
 }
 
-static void
+static bool
 write_text(const LogEvent *event)
 {
 	Line line = {.len = 0};
@@ -205,19 +207,20 @@ write_text(const LogEvent *event)
 		add_text_line(&line, event->timestamp, "DETAIL", event->detail);
 	if (event->hint[0] != '\0')
 		add_text_line(&line, event->timestamp, "HINT", event->hint);
-	logdest_write(line.text, line.len);
+	return logdest_write(line.text, line.len);
 }
 
-static void
+static bool
 write_json(const LogEvent *event)
 {
 	char text[LOGJSON_SIZE];
 
-	logdest_write(text, logjson_format(&self.origin, event, text));
+	self.origin.lines++;
+	return logdest_write(text, logjson_format(&self.origin, event, text));
 }
 
 /* Time and process id are syslog's. */
-static void
+static bool
 write_syslog_line(LogLevel level, const char *label, const char *text)
 {
 	Line line = {.len = 0};
@@ -226,17 +229,18 @@ write_syslog_line(LogLevel level, const char *label, const char *text)
 		&line, "%s%s%s:  %s", self.who, self.who[0] ? " " : "", label, text);
 	line_end(&line, 0);
 	line.text[line.len - 1] = '\0';
-	syslogger_write(logdest_severity(level), line.text);
+	return syslogger_write(logdest_severity(level), line.text);
 }
 
-static void
+static bool
 write_syslog(const LogEvent *event)
 {
-	write_syslog_line(event->level, level_labels[event->level], event->message);
-	if (event->detail[0] != '\0')
-		write_syslog_line(event->level, "DETAIL", event->detail);
-	if (event->hint[0] != '\0')
-		write_syslog_line(event->level, "HINT", event->hint);
+	return write_syslog_line(
+			   event->level, level_labels[event->level], event->message) &&
+		   (event->detail[0] == '\0' ||
+			   write_syslog_line(event->level, "DETAIL", event->detail)) &&
+		   (event->hint[0] == '\0' ||
+			   write_syslog_line(event->level, "HINT", event->hint));
 }
 
 static void
@@ -252,6 +256,32 @@ stamp(char text[40])
 	snprintf(text + len, 40 - len, ".%03d UTC", (int) (now.tv_nsec / 1000000));
 }
 
+/* Whoever reads the log is to know what is not in it. */
+static bool
+tell_lost(
+	bool (*write)(const LogEvent *event), uint64_t lost, const LogEvent *like)
+{
+	char message[64];
+	LogEvent event = *like;
+
+	snprintf(message, sizeof(message),
+		"messages that could not be written: %" PRIu64, lost);
+	event.level = LOG_WARNING;
+	event.message = message;
+	event.sqlstate = event.detail = event.hint = "";
+	return write(&event);
+}
+
+static void
+deliver(
+	bool (*write)(const LogEvent *event), uint64_t *lost, const LogEvent *event)
+{
+	if (*lost > 0 && tell_lost(write, *lost, event))
+		*lost = 0;
+	if (*lost > 0 || !write(event))
+		++*lost;
+}
+
 static void
 write_event(LogLevel level, const char *sqlstate, const char *message,
 	const char *detail, const char *hint)
@@ -265,13 +295,12 @@ write_event(LogLevel level, const char *sqlstate, const char *message,
 		.hint = hint};
 
 	stamp(event.timestamp);
-	self.origin.lines++;
 	if (to.format == LOG_FORMAT_TEXT)
-		write_text(&event);
+		deliver(write_text, &self.lost, &event);
 	else if (to.format == LOG_FORMAT_JSON)
-		write_json(&event);
+		deliver(write_json, &self.lost, &event);
 	if (to.syslog)
-		write_syslog(&event);
+		deliver(write_syslog, &self.lost_syslog, &event);
 	errno = save_errno;
 }
 

@@ -1,24 +1,35 @@
 /*
  * logdest.c
  *		Where the lines of the log go.  See logdest.h.
+ *
+ * Standard error may be a pipe or a socket, and what reads it may have stopped.  It
+ * is given a moment, once; then lines are lost until it reads again.
  */
 #include "base.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "util/logdest.h"
 #include "util/mem.h"
+
+/* How long a reader of standard error may take to make room. */
+#define PATIENCE_MS 100
 
 static struct
 {
 	LogDestination destination;
 	char *file;      /* that is standard error now; NULL: the first one is */
 	int first_error; /* standard error as it was, while it is a file; -1 */
+	bool stuck;      /* it took nothing when it was last tried */
+	bool torn;       /* a line has not gone out to its end */
 } dest = {.destination = {.format = LOG_FORMAT_TEXT}, .first_error = -1};
 
 static bool
@@ -201,20 +212,61 @@ logdest_get(void)
 	return dest.destination;
 }
 
-void
-logdest_write(const char *text, size_t len)
+static bool
+has_room(int timeout_ms)
 {
+	struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&fd, 1, timeout_ms) != 0;
+}
+
+/* What can be written at once; a pipe that has room has it for PIPE_BUF. */
+static ssize_t
+write_some(const char *text, size_t len)
+{
+	ssize_t n = send(STDERR_FILENO, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n >= 0 || errno != ENOTSOCK)
+		return n;
+	if (has_room(0))
+		return write(STDERR_FILENO, text, Min(len, PIPE_BUF));
+	errno = EAGAIN;
+	return -1;
+}
+
+static bool
+write_all(const char *text, size_t len)
+{
+	bool waited = dest.stuck;
+
 	while (len > 0)
 	{
-		ssize_t n = write(STDERR_FILENO, text, len);
+		ssize_t n = write_some(text, len);
 
+		if (n > 0)
+		{
+			text += n;
+			len -= (size_t) n;
+			dest.torn = len > 0;
+			continue;
+		}
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return; /* nobody left to tell */
-		text += n;
-		len -= (size_t) n;
+		if (n == 0 || errno != EAGAIN || waited)
+			return false;
+		waited = true;
+		(void) has_room(PATIENCE_MS);
 	}
+	return true;
+}
+
+bool
+logdest_write(const char *text, size_t len)
+{
+	bool ok = (!dest.torn || write_all("\n", 1)) && write_all(text, len);
+
+	dest.stuck = !ok;
+	return ok;
 }
 
 SyslogSeverity

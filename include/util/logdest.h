@@ -48,8 +48,11 @@ MUST_CHECK bool logdest_reopen(ErrInfo *err);
 /* Standard error as text, until something else is set. */
 LogDestination logdest_get(void);
 
-/* To standard error or the file. */
-void logdest_write(const char *text, size_t len);
+/*
+ * To standard error or the file.  False if it did not take all of it, within a
+ * moment if that is what it takes; it is never waited for longer.
+ */
+MUST_CHECK bool logdest_write(const char *text, size_t len);
 
 /* PostgreSQL's mapping, its documentation, "Message Severity Levels". */
 SyslogSeverity logdest_severity(LogLevel level);

@@ -1,7 +1,8 @@
 /*
  * syslogger.h
- *		Lines to syslog(3), whose macros have the names of our levels: the one
- *		file that includes it is syslogger.c, and that includes no log.h.
+ *		Lines to the system's log.  The macros of <syslog.h> have the names of our
+ *		levels: the one file that includes it is syslogger.c, and that includes no
+ *		log.h.
  */
 #ifndef UTIL_SYSLOGGER_H
 #define UTIL_SYSLOGGER_H
@@ -26,7 +27,10 @@ int syslogger_facility(const char *name);
 void syslogger_open(int facility, const char *ident);
 void syslogger_close(void);
 
-/* A line, without a newline. */
-void syslogger_write(SyslogSeverity severity, const char *text);
+/*
+ * A line, without a newline.  False if it was not taken, within a moment if that is
+ * what it takes; it is never waited for longer.
+ */
+MUST_CHECK bool syslogger_write(SyslogSeverity severity, const char *text);
 
 #endif /* UTIL_SYSLOGGER_H */

@@ -9,6 +9,7 @@ use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Socket qw(SOCK_DGRAM);
 use Test::More;
+use Time::HiRes qw(usleep);
 use WalBouncer;
 
 my $primary = new_primary('primary', conf => <<'END');
@@ -213,7 +214,7 @@ sub wait_for_syslog
 SKIP:
 {
 	ok(system('unshare --user --map-current-user --keep-caps --mount true') == 0, 'there can be a /dev for one program')
-	  or skip 'no user namespaces', 6;
+	  or skip 'no user namespaces', 8;
 	$wb->start_streaming;
 	# local3 is 19; LOG is informational, 6
 	wait_for_syslog(qr/^<158>\w{3} [ \d]\d \d\d:\d\d:\d\d wb_test\[@{[ $wb->pid ]}\]: supervisor LOG:  ready to accept connections$/,
@@ -222,6 +223,19 @@ SKIP:
 	$wb->write_config("port = ;\n");
 	is($wb->reload, 0, 'syslog: a reload that fails');
 	wait_for_syslog(qr/^<156>.*: supervisor ERROR:  .*syntax error/, 'syslog: ERROR is a warning there');
+	# nobody reads, and nobody waits for that
+	foreach (1 .. 300)
+	{
+		kill 'HUP', $wb->pid;
+		usleep(2000);
+	}
+	is($wb->reload, 0, 'syslog: one that is stuck does not hold up a reload');
+	ok(poll_until(sub {
+				kill 'HUP', $wb->pid;
+				my $text;
+				push @lines, $text while defined $socket->recv($text, 8192);
+				return grep { /^<157>.*: supervisor WARNING:  messages that could not be written: [1-9]/ } @lines;
+			}, 30), 'syslog: what was lost is told');
 	$wb->configure(settings => { log_destination => 'stderr' });
 	is($wb->reload, 1, 'syslog: none any more');
 	$wb->stop;

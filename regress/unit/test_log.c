@@ -8,15 +8,18 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/log.h"
 #include "util/logdest.h"
 #include "util/logjson.h"
+#include "util/monotime.h"
 
 static char dir[] = "/tmp/wb_test_log.XXXXXX";
 
@@ -248,6 +251,70 @@ prefix_says_who_serves_whom(void **state UNUSED)
 	assert_non_null(strstr(content(path), "] worker app  [local] LOG:  c\n"));
 }
 
+/* What has been read from fd since, as text. */
+static const char *
+drain(int fd)
+{
+	static char text[256 * 1024];
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += (size_t) n;
+	text[len] = '\0';
+	return text;
+}
+
+/* Standard error is fds[1] meanwhile; far more is logged than it takes. */
+static void
+outlive_a_reader_that_has_stopped(const int fds[2], const char *list)
+{
+	int first = dup(STDERR_FILENO);
+	char filler[300];
+	int64_t began;
+	int64_t took;
+	const char *text;
+
+	memset(filler, 'x', sizeof(filler) - 1);
+	filler[sizeof(filler) - 1] = '\0';
+	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+	dup2(fds[1], STDERR_FILENO);
+	set_file(list, "");
+	began = monotime_ms();
+	for (int i = 0; i < 3000; i++)
+		log_msg(LOG_LOG, "%s", filler);
+	took = monotime_ms() - began;
+	(void) drain(fds[0]);
+	log_msg(LOG_LOG, "after");
+	text = drain(fds[0]);
+	set_file("stderr", "");
+	dup2(first, STDERR_FILENO);
+	close(first);
+	close(fds[0]);
+	close(fds[1]);
+	/* it was given a moment once */
+	assert_true(took < 3000);
+	assert_non_null(strstr(text, "messages that could not be written: "));
+	assert_non_null(strstr(text, "after"));
+}
+
+static void
+a_reader_that_has_stopped_stops_nobody(void **state UNUSED)
+{
+	static const char *const lists[] = {"stderr", "jsonlog"};
+	int fds[2];
+
+	alarm(30); /* if it does */
+	for (size_t i = 0; i < lengthof(lists); i++)
+	{
+		assert_int_equal(pipe(fds), 0);
+		outlive_a_reader_that_has_stopped(fds, lists[i]);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+		outlive_a_reader_that_has_stopped(fds, lists[i]);
+	}
+	alarm(0);
+}
+
 static int
 make_dir(void **state UNUSED)
 {
@@ -279,6 +346,7 @@ main(void)
 		cmocka_unit_test(syslog_has_the_severities_of_postgresql),
 		cmocka_unit_test(lines_follow_the_file),
 		cmocka_unit_test(prefix_says_who_serves_whom),
+		cmocka_unit_test(a_reader_that_has_stopped_stops_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
