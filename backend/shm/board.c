@@ -290,6 +290,20 @@ board_view(int i, BoardView *view)
 }
 
 Lsn
+board_slot_lsn(const char *name, pid_t pid, Lsn on_disk)
+{
+	for (int i = BOARD_FIRST_WORKER; i < board_cell_count(); i++)
+	{
+		BoardView view;
+
+		if (board_pid(i) == pid && board_view(i, &view) &&
+			strcmp(view.status.slot, name) == 0)
+			return Max(on_disk, view.status.restart_lsn);
+	}
+	return on_disk;
+}
+
+Lsn
 board_awaited(void)
 {
 	BoardCell *cell = cell_at(BOARD_MONITOR);

@@ -120,14 +120,6 @@ control_reload_done(bool good, const ErrInfo *err)
 	write_end();
 }
 
-static bool
-is_same_standby(const Halt *halt, const BoardStatus *status)
-{
-	return strcmp(halt->rule, status->rule) == 0 &&
-		   strcmp(halt->user, status->user) == 0 &&
-		   strcmp(halt->application_name, status->application_name) == 0;
-}
-
 /* Where a halt of this standby goes. */
 static Halt *
 place_for(const BoardStatus *status)
@@ -137,7 +129,7 @@ place_for(const BoardStatus *status)
 
 	for (size_t i = 0; i < area->halt_count; i++)
 	{
-		if (is_same_standby(&area->halts[i], status))
+		if (control_halt_is_of(&area->halts[i], status))
 			return &area->halts[i];
 		if (area->halts[i].time < oldest->time)
 			oldest = &area->halts[i];

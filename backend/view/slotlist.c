@@ -34,20 +34,6 @@ compare_slots(const void *a, const void *b)
 		((const SlotRow *) a)->info.name, ((const SlotRow *) b)->info.name);
 }
 
-/* What is on disk lags behind what the process that uses the slot knows. */
-static void
-ask_the_board(SlotInfo *info)
-{
-	for (int i = BOARD_FIRST_WORKER; i < board_cell_count(); i++)
-	{
-		BoardView view;
-
-		if (info->active_pid == board_pid(i) && board_view(i, &view) &&
-			strcmp(view.status.slot, info->name) == 0)
-			info->restart_lsn = Max(info->restart_lsn, view.status.restart_lsn);
-	}
-}
-
 static void
 judge(SlotRow *slot, const Config *config, Lsn oldest, Lsn end)
 {
@@ -91,7 +77,8 @@ slotlist_take(SlotList *list, const ChildContext *ctx, ErrInfo *err)
 
 		if (slot->damaged)
 			continue;
-		ask_the_board(&slot->info);
+		slot->info.restart_lsn = board_slot_lsn(
+			slot->info.name, slot->info.active_pid, slot->info.restart_lsn);
 		judge(slot, config, oldest, end);
 	}
 	return true;

@@ -44,7 +44,7 @@ halt_of(const Standby *standby, const Halt *halts, const bool *over,
 {
 	for (size_t i = 0; i < halt_count; i++)
 	{
-		if (!over[i] && standbystate_same(&halts[i], &standby->view.status))
+		if (!over[i] && control_halt_is_of(&halts[i], &standby->view.status))
 			return &halts[i];
 	}
 	return NULL;
@@ -57,7 +57,7 @@ is_over(const StandbyList *list, const Halt *halt)
 	{
 		const BoardView *view = &list->items[i].view;
 
-		if (standbystate_same(halt, &view->status) &&
+		if (control_halt_is_of(halt, &view->status) &&
 			standbystate_halt_is_over(halt, view, list->now))
 			return true;
 	}
@@ -69,7 +69,7 @@ is_connected(const StandbyList *list, const Halt *halt)
 {
 	for (size_t i = 0; i < list->count; i++)
 	{
-		if (standbystate_same(halt, &list->items[i].view.status))
+		if (control_halt_is_of(halt, &list->items[i].view.status))
 			return true;
 	}
 	return false;

@@ -154,14 +154,6 @@ standbystate_judge_absent(const Halt *halt)
 }
 
 bool
-standbystate_same(const Halt *halt, const BoardStatus *status)
-{
-	return strcmp(halt->rule, status->rule) == 0 &&
-		   strcmp(halt->user, status->user) == 0 &&
-		   strcmp(halt->application_name, status->application_name) == 0;
-}
-
-bool
 standbystate_halt_is_over(const Halt *halt, const BoardView *view, int64_t now)
 {
 	if (view != NULL && !view->status.halted && board_is_stream(view->state) &&

@@ -281,20 +281,6 @@ slots_drop(Session *s, const ReplCommand *command)
 
 /* ---- READ_REPLICATION_SLOT ---- */
 
-/* On disk it may lag behind what the process that uses it knows. */
-static void
-ask_the_board(SlotInfo *info)
-{
-	for (int i = BOARD_FIRST_WORKER; i < board_cell_count(); i++)
-	{
-		BoardView view;
-
-		if (info->active_pid == board_pid(i) && board_view(i, &view) &&
-			strcmp(view.status.slot, info->name) == 0)
-			info->restart_lsn = Max(info->restart_lsn, view.status.restart_lsn);
-	}
-}
-
 /* False, with err, on failure; *found says whether there is one, for us. */
 static bool
 look(const Session *s, const char *name, SlotInfo *info, bool *found,
@@ -311,7 +297,8 @@ look(const Session *s, const char *name, SlotInfo *info, bool *found,
 	if (slot_read(s->ctx->config->state_directory, name, info, err))
 	{
 		*found = is_of_our_rule(s, info);
-		ask_the_board(info);
+		info->restart_lsn =
+			board_slot_lsn(info->name, info->active_pid, info->restart_lsn);
 		return true;
 	}
 	*found = false;

@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "pq/replcmd.h"
+#include "util/utf8.h"
 
 /* How much of the text around an error is shown. */
 #define NEAR_MAX 40
@@ -182,15 +183,11 @@ replcmd_name(ReplCommandKind kind)
 	return "SQL";
 }
 
-/* How much of a token is shown.  No UTF-8 character is cut in two. */
+/* How much of a token is shown. */
 static int
 shown_len(const Token *token)
 {
-	size_t len = Min(token->len, NEAR_MAX);
-
-	while (len < token->len && len > 0 && (token->at[len] & 0xC0) == 0x80)
-		len--;
-	return (int) len;
+	return (int) utf8_clip(token->at, token->len, NEAR_MAX);
 }
 
 /* Say where the text stops making sense: at the token not consumed. */

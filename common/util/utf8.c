@@ -42,3 +42,13 @@ utf8_sequence_len(const char *text)
 	}
 	return len;
 }
+
+size_t
+utf8_clip(const char *s, size_t len, size_t max)
+{
+	size_t n = Min(len, max);
+
+	while (n < len && n > 0 && (s[n] & 0xC0) == 0x80)
+		n--;
+	return n;
+}

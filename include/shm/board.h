@@ -187,6 +187,12 @@ MUST_CHECK bool board_view(int cell, BoardView *view);
 CellState board_state(int cell);
 pid_t board_pid(int cell);
 
+/*
+ * What a slot keeps: on_disk, which is what is in its file, lags behind what the
+ * process that uses it (pid) knows.
+ */
+Lsn board_slot_lsn(const char *name, pid_t pid, Lsn on_disk);
+
 /* What the monitor's clients wait for, see BoardStatus; InvalidLsn: nothing. */
 Lsn board_awaited(void);
 

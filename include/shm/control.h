@@ -8,6 +8,8 @@
 
 #include "base.h"
 
+#include <string.h>
+
 #include "shm/board.h"
 #include "util/errinfo.h"
 
@@ -35,6 +37,15 @@ typedef struct Halt
 } Halt;
 
 #define CONTROL_HALTS_MAX 64
+
+/* Whether a halt is that of the standby whose status this is. */
+static inline bool
+control_halt_is_of(const Halt *halt, const BoardStatus *status)
+{
+	return strcmp(halt->rule, status->rule) == 0 &&
+		   strcmp(halt->user, status->user) == 0 &&
+		   strcmp(halt->application_name, status->application_name) == 0;
+}
 
 /* ---- the supervisor ---- */
 

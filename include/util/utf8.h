@@ -16,4 +16,7 @@
  */
 size_t utf8_sequence_len(const char *s);
 
+/* How many of the first max of len bytes can be shown without cutting a character. */
+size_t utf8_clip(const char *s, size_t len, size_t max);
+
 #endif /* UTIL_UTF8_H */

@@ -59,8 +59,6 @@ StandbyVerdict standbystate_judge(
 /* The same for one that is not connected. */
 StandbyVerdict standbystate_judge_absent(const Halt *halt);
 
-/* Whether a cell is that of the standby that a halt is of. */
-bool standbystate_same(const Halt *halt, const BoardStatus *status);
 /*
  * Whether a halt is history: the standby streams from behind it, or it has not come
  * again for STANDBY_HALT_MEMORY_US.  view is the standby's, or NULL.

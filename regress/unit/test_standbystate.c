@@ -208,7 +208,7 @@ halts_are_shown_until_they_are_over(void **state UNUSED)
 	Halt halt = halt_at(0x4000000, AGO(10));
 	BoardView view = content();
 
-	assert_true(standbystate_same(&halt, &view.status));
+	assert_true(control_halt_is_of(&halt, &view.status));
 	assert_true(standbystate_halt_is_over(&halt, &view, NOW));
 	view.status.sent = halt.lsn;
 	assert_false(standbystate_halt_is_over(&halt, &view, NOW));
@@ -221,7 +221,7 @@ halts_are_shown_until_they_are_over(void **state UNUSED)
 	halt.time = AGO(3600);
 	assert_true(standbystate_halt_is_over(&halt, NULL, NOW));
 	snprintf(view.status.user, sizeof(view.status.user), "v");
-	assert_false(standbystate_same(&halt, &view.status));
+	assert_false(control_halt_is_of(&halt, &view.status));
 }
 
 static void
