@@ -11,9 +11,7 @@
 #include <errno.h>
 #include <event2/http.h>
 #include <event2/listener.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -24,6 +22,7 @@
 #include "shm/board.h"
 #include "util/log.h"
 #include "util/net.h"
+#include "util/netlisten.h"
 
 #define BACKLOG 128
 /*
@@ -146,23 +145,9 @@ serve_socket(int fd)
 static struct evhttp_bound_socket *
 open_socket(const struct sockaddr *addr, socklen_t len)
 {
-	int one = 1;
-	int save_errno;
-	int fd =
-		socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = netlisten_open(addr, len, BACKLOG);
 
-	if (fd < 0)
-		return NULL;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
-		(addr->sa_family != AF_INET6 ||
-			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) ==
-				0) &&
-		bind(fd, addr, len) == 0 && listen(fd, BACKLOG) == 0)
-		return serve_socket(fd);
-	save_errno = errno;
-	close(fd);
-	errno = save_errno;
-	return NULL;
+	return fd >= 0 ? serve_socket(fd) : NULL;
 }
 
 /* ---- what is wanted ---- */
@@ -192,23 +177,10 @@ static bool
 add_name(
 	ListenerSet *set, const char *name, size_t number, int port, ErrInfo *err)
 {
-	struct addrinfo hints = {
-		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-		.ai_family = AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-	};
 	struct addrinfo *found;
-	char service[16];
-	int rc;
 
-	snprintf(service, sizeof(service), "%d", port);
-	rc = getaddrinfo(
-		strcmp(name, "*") == 0 ? NULL : name, service, &hints, &found);
-	if (rc != 0)
-		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
-			"could not find an address for \"%s\" in "
-			"monitor_listen_addresses: %s",
-			name, rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
+	if (!netlisten_find(name, port, "monitor_listen_addresses", &found, err))
+		return false;
 	for (struct addrinfo *ai = found; ai != NULL; ai = ai->ai_next)
 	{
 		Listener item = {.addr_len = ai->ai_addrlen, .name = number};

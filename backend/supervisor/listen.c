@@ -12,9 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,6 +26,7 @@
 #include "util/mem.h"
 #include "util/monotime.h"
 #include "util/net.h"
+#include "util/netlisten.h"
 
 #define BACKLOG_MIN 128
 /* How long sockets may be in use when we start, all together. */
@@ -101,34 +100,13 @@ wait_for_former(const char *what)
 
 /* A listening socket at one address, or -1 with errno. */
 static int
-try_tcp(const struct addrinfo *ai, int backlog)
-{
-	int one = 1;
-	int save_errno;
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-		ai->ai_protocol);
-
-	if (fd < 0)
-		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
-		(ai->ai_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
-										  &one, sizeof(one)) == 0) &&
-		bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, backlog) == 0)
-		return fd;
-	save_errno = errno;
-	close(fd);
-	errno = save_errno;
-	return -1;
-}
-
-static int
 open_tcp(const struct addrinfo *ai, int backlog, const char *what)
 {
 	int fd;
 
 	do
 	{
-		fd = try_tcp(ai, backlog);
+		fd = netlisten_open(ai->ai_addr, ai->ai_addrlen, backlog);
 	} while (fd < 0 && errno == EADDRINUSE && wait_for_former(what));
 	return fd;
 }
@@ -137,24 +115,12 @@ open_tcp(const struct addrinfo *ai, int backlog, const char *what)
 static bool
 listen_on_name(const char *name, const Config *config, ErrInfo *err)
 {
-	struct addrinfo hints = {
-		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-		.ai_family = AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-	};
 	struct addrinfo *found;
-	char port[16];
 	bool any = false;
 	int last_errno = 0;
-	int rc;
 
-	snprintf(port, sizeof(port), "%d", config->port);
-	rc =
-		getaddrinfo(strcmp(name, "*") == 0 ? NULL : name, port, &hints, &found);
-	if (rc != 0)
-		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
-			"could not find an address for \"%s\" in listen_addresses: %s",
-			name, rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
+	if (!netlisten_find(name, config->port, "listen_addresses", &found, err))
+		return false;
 	for (struct addrinfo *ai = found; ai != NULL; ai = ai->ai_next)
 	{
 		char *what = describe_address(ai->ai_addr, ai->ai_addrlen);

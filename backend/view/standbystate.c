@@ -10,7 +10,6 @@
 #include "base.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "view/standbystate.h"
 #include "wal/walformat.h"
