@@ -20,6 +20,8 @@
 
 /* An entry of the password database is much shorter. */
 #define PASSWD_MAX 16384
+/* Of all consoles, so that those who look on do not keep out who has to act. */
+#define CONSOLES_RESERVED 2
 
 /* Where the value of a setting is from. */
 typedef enum SettingKind
@@ -103,17 +105,23 @@ check_socket(Session *s)
 static void
 check_console_limit(Session *s)
 {
+	bool is_admin = s->role == CONSOLE_ROLE_ADMIN;
+	int limit = BOARD_CONSOLES_MAX - (is_admin ? 0 : CONSOLES_RESERVED);
 	int consoles = 0;
 	ErrInfo err;
 
 	session_set_state(s, CELL_CONSOLE);
 	for (int i = BOARD_FIRST_WORKER; i < board_cell_count(); i++)
 		consoles += board_state(i) == CELL_CONSOLE;
-	if (consoles <= BOARD_CONSOLES_MAX)
+	if (consoles <= limit)
 		return;
 	errinfo_set(&err, SQLSTATE_TOO_MANY_CONNECTIONS,
 		"sorry, too many console sessions already");
-	errinfo_detail(&err, "There can be %d.", BOARD_CONSOLES_MAX);
+	if (is_admin)
+		errinfo_detail(&err, "There can be %d.", BOARD_CONSOLES_MAX);
+	else
+		errinfo_detail(&err, "There can be %d, of which %d are for admins.",
+			BOARD_CONSOLES_MAX, CONSOLES_RESERVED);
 	session_fatal(s, &err);
 }
 

@@ -83,6 +83,18 @@ ok($wb->alive, 'it lives');
 	is(PgWire::sqlstate($wire->query('SHOW version; RELOAD')), $no, 'nor is a second statement');
 }
 
+# who may only look leaves room for who may act
+{
+	my @bobs = map { $wb->console_wire(user => 'bob') } 1 .. 6;
+	is(scalar(grep { $_->{greeting}[-1][0] eq 'Z' } @bobs), 6, 'six may look');
+	is(refused('bob'), '53300', 'a seventh may not');
+	my @admins = map { $wb->console_wire(user => 'carol') } 1 .. 2;
+	is(scalar(grep { $_->{greeting}[-1][0] eq 'Z' } @admins), 2, 'but two admins may come');
+	is(refused('carol'), '53300', 'and not a third');
+	$_->close foreach @bobs, @admins;
+	ok(poll_until(sub { $wb->console('SHOW version', user => 'bob')->{status} == 0 }), 'until they leave');
+}
+
 # lists change with a reload, for who comes then
 my $bob = $wb->console_wire(user => 'bob');
 $wb->configure(settings => { admin_users => 'bob', stats_users => '' });
