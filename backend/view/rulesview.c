@@ -4,9 +4,6 @@
  */
 #include "base.h"
 
-#include <arpa/inet.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "shm/board.h"
@@ -44,12 +41,9 @@ put_sources(Buf *out, const Rule *rule)
 {
 	for (size_t i = 0; i < rule->source_count; i++)
 	{
-		const NetCidr *cidr = &rule->sources[i];
-		char address[INET6_ADDRSTRLEN];
-		char text[INET6_ADDRSTRLEN + 8];
+		char text[NET_CIDR_SIZE];
 
-		inet_ntop(cidr->family, cidr->bytes, address, sizeof(address));
-		snprintf(text, sizeof(text), "%s/%u", address, cidr->bits);
+		net_cidr_format(&rule->sources[i], text);
 		if (i == 0)
 			put_pair(out, "source", text);
 		else

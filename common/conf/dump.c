@@ -5,7 +5,6 @@
  */
 #include "base.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,11 +91,10 @@ put_sources(Buf *out, const Rule *rule)
 	put(out, "source = [");
 	for (size_t i = 0; i < rule->source_count; i++)
 	{
-		const NetCidr *cidr = &rule->sources[i];
-		char address[INET6_ADDRSTRLEN];
+		char text[NET_CIDR_SIZE];
 
-		inet_ntop(cidr->family, cidr->bytes, address, sizeof(address));
-		put(out, "%s\"%s/%u\"", i == 0 ? " " : ", ", address, cidr->bits);
+		net_cidr_format(&rule->sources[i], text);
+		put(out, "%s\"%s\"", i == 0 ? " " : ", ", text);
 	}
 	put(out, " ]; ");
 }

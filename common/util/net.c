@@ -90,6 +90,15 @@ net_cidr_parse(const char *text, NetCidr *cidr)
 	return true;
 }
 
+void
+net_cidr_format(const NetCidr *cidr, char text[NET_CIDR_SIZE])
+{
+	char address[INET6_ADDRSTRLEN];
+
+	inet_ntop(cidr->family, cidr->bytes, address, sizeof(address));
+	snprintf(text, NET_CIDR_SIZE, "%s/%u", address, cidr->bits);
+}
+
 bool
 net_cidr_contains(const NetCidr *cidr, const struct sockaddr *peer)
 {

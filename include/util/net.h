@@ -23,6 +23,9 @@ typedef struct NetCidr
  * PostgreSQL's cidr type refuses too).
  */
 MUST_CHECK bool net_cidr_parse(const char *text, NetCidr *cidr);
+/* With its prefix length, also if that is an address; always terminated. */
+#define NET_CIDR_SIZE 52
+void net_cidr_format(const NetCidr *cidr, char text[NET_CIDR_SIZE]);
 
 /*
  * Whether a peer is in the network.  An IPv4 peer that arrives on an IPv6

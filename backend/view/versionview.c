@@ -1,5 +1,5 @@
 /*
- * version.c
+ * versionview.c
  *		SHOW VERSION.
  */
 #include "base.h"
