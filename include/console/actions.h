@@ -2,6 +2,8 @@
  * actions.h
  *		What an operator does to standbys and to the daemon: KILL, PAUSE, RESUME,
  *		RESCOPE, SHUTDOWN.
+ *
+ * All are run by verb.c, see VerbRun in verb.h.
  */
 #ifndef CONSOLE_ACTIONS_H
 #define CONSOLE_ACTIONS_H

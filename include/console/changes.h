@@ -12,6 +12,7 @@
 #define CHANGES_COLUMNS 5
 extern const ViewColumn changes_columns[CHANGES_COLUMNS];
 
+/* A VerbRun, see verb.h. */
 bool changes_reload(
 	Console *c, const ConsoleCommand *command, Answer *a, ErrInfo *err);
 

@@ -2,6 +2,8 @@
  * driver.h
  *		What drivers and pools say by themselves, and expect to work: settings,
  *		transactions, prepared statements.
+ *
+ * All are run by verb.c, see VerbRun in verb.h.
  */
 #ifndef CONSOLE_DRIVER_H
 #define CONSOLE_DRIVER_H

@@ -12,6 +12,7 @@
 #define REPOINTING_COLUMNS 5
 extern const ViewColumn repointing_columns[REPOINTING_COLUMNS];
 
+/* A VerbRun, see verb.h. */
 bool repointing_run(
 	Console *c, const ConsoleCommand *command, Answer *a, ErrInfo *err);
 

@@ -9,12 +9,14 @@
 
 #include "console/verb.h"
 
+/* The columns of the answer, see verb_shape(). */
 MUST_CHECK bool show_shape(const Console *c, const ConsoleCommand *command,
 	Shape *shape, ErrInfo *err);
+void select_shape(const ConsoleCommand *command, Shape *shape);
+
+/* VerbRuns, see verb.h. */
 bool show_run(
 	Console *c, const ConsoleCommand *command, Answer *a, ErrInfo *err);
-
-void select_shape(const ConsoleCommand *command, Shape *shape);
 bool select_run(
 	Console *c, const ConsoleCommand *command, Answer *a, ErrInfo *err);
 
