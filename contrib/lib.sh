@@ -9,7 +9,8 @@
 
 PG_MAJOR=15
 PG_BINDIR=/usr/lib/postgresql/$PG_MAJOR/bin
-[ -d "$PG_BINDIR" ] || PG_BINDIR=$(pg_config --bindir 2>/dev/null)
+# elsewhere than in Debian; where there is none yet Debian's will be installed
+[ -d "$PG_BINDIR" ] || ! command -v pg_config >/dev/null || PG_BINDIR=$(pg_config --bindir)
 STARTED=$SECONDS
 
 # What a build needs, and what running a PostgreSQL beside it needs.

@@ -204,7 +204,7 @@ sub requests
 	  @{ $self->_ask('POST', '/se/log', { type => 'performance' }) };
 
 	# not those of the empty page that the browser begins with
-	return map { $_->{request}{url} } grep { $_->{documentURL} !~ /^chrome:/ }
+	return map { $_->{request}{url} } grep { $_->{documentURL} !~ /^chrome(?:-untrusted)?:/ }
 	  map { $_->{params} } grep { $_->{method} eq 'Network.requestWillBeSent' } @events;
 }
 

@@ -63,6 +63,7 @@ our @EXPORT = qw(
   tcp_links
   children_of
   process_title
+  process_heap
   process_memory
   process_descriptors
   pgbench_start
@@ -410,13 +411,25 @@ sub process_descriptors
 # Private memory in kB: what the process alone costs.
 sub process_memory
 {
-	my $pid = shift;
+	return _memory(shift, qr/^Private_(?:Clean|Dirty):\s+(\d+) kB/);
+}
+
+# What it has allocated, in kB, whoever shares it since a fork: for growth, since
+# what is private depends on who else lives at the moment.
+sub process_heap
+{
+	return _memory(shift, qr/^Anonymous:\s+(\d+) kB/);
+}
+
+sub _memory
+{
+	my ($pid, $pattern) = @_;
 	my $kb = 0;
 
 	open my $fh, '<', "/proc/$pid/smaps_rollup" or return undef;
 	while (my $line = <$fh>)
 	{
-		$kb += $1 if $line =~ /^Private_(?:Clean|Dirty):\s+(\d+) kB/;
+		$kb += $1 if $line =~ $pattern;
 	}
 	return $kb;
 }

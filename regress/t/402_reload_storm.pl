@@ -67,11 +67,11 @@ END
 my @load = map { pgbench_start($primary, $_, '-c', 1, '-f', $script, '-T', 3600) } @databases;
 my $began = lsn_number($primary->lsn('flush'));
 
-# private memory by process; spare workers come and go
+# memory by process; spare workers come and go
 sub memory
 {
 	my %spare = map { $_ => 1 } $wb->spares;
-	return map { $_ => process_memory($_) } grep { !$spare{$_} } ($wb->pid, $wb->processes);
+	return map { $_ => process_heap($_) } grep { !$spare{$_} } ($wb->pid, $wb->processes);
 }
 
 my %before;

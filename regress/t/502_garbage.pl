@@ -156,7 +156,7 @@ while ($done < $packets)
 	my $closed = random_round(20);
 	last if $closed != 20;
 	$done += $closed;
-	%before = map { $_ => process_memory($_) } $pid, $reader if $done == 1000;
+	%before = map { $_ => process_heap($_) } $pid, $reader if $done == 1000;
 }
 is($done, $packets, 'each of the random connections comes to its end');
 is($wb->pid && $wb->alive ? $wb->pid : 0, $pid, 'the supervisor is the same');
@@ -165,7 +165,7 @@ is($wb->link_of($rx->pid), $rx_link, 'and so is the worker that had a standby');
 SKIP:
 {
 	skip 'sanitizers keep what was freed', 2 if $ENV{WALBOUNCER_SANITIZED};
-	my %after = map { $_ => process_memory($_) } $pid, $reader;
+	my %after = map { $_ => process_heap($_) } $pid, $reader;
 	cmp_ok($after{$pid}, '<=', $before{$pid} + 64,
 		"no memory grows: supervisor $before{$pid} kB, $after{$pid} kB");
 	cmp_ok($after{$reader}, '<=', $before{$reader} + 64,

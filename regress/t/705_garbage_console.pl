@@ -86,7 +86,7 @@ foreach my $round (1 .. $rounds)
 	last if !$wire->closed;
 	$done++;
 	$wire->close;
-	%before = map { $_ => process_memory($_) } $pid, $reader if $round == int($rounds / 4);
+	%before = map { $_ => process_heap($_) } $pid, $reader if $round == int($rounds / 4);
 }
 is($done, $rounds, 'each of the sessions comes to its end');
 
@@ -115,7 +115,7 @@ foreach my $round (1 .. 40)
 	}
 	$wire->query('ROLLBACK');
 	$wire->query('DISCARD ALL') if $round % 2;
-	$memory = process_memory($console) if $round == 10;
+	$memory = process_heap($console) if $round == 10;
 }
 is_deeply([ sort grep { !/^(?:42P05|54000|26000|34000|25P02)$/ } keys %kind ], [], 'only errors that are meant: '
 	  . join ' ', map { "$_ ($kind{$_})" } sort keys %kind);
@@ -123,11 +123,11 @@ is(PgWire::types($wire->query('SHOW version')), 'TDCZ', 'the session serves on')
 SKIP:
 {
 	skip 'sanitizers keep what was freed', 3 if $ENV{WALBOUNCER_SANITIZED};
-	cmp_ok(process_memory($console), '<=', $memory + 512, "its memory does not grow: $memory kB, now " . process_memory($console));
+	cmp_ok(process_heap($console), '<=', $memory + 512, "its memory does not grow: $memory kB, now " . process_heap($console));
 	foreach ([ supervisor => $pid ], [ reader => $reader ])
 	{
 		my ($name, $process) = @$_;
-		cmp_ok(process_memory($process), '<=', $before{$process} + 64, "nor that of the $name: $before{$process} kB");
+		cmp_ok(process_heap($process), '<=', $before{$process} + 64, "nor that of the $name: $before{$process} kB");
 	}
 }
 
