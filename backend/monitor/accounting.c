@@ -197,7 +197,6 @@ publish(void)
 	const WalAccountDatabase *databases =
 		walaccount_databases(accounting.account, &stat->database_count);
 
-	stat->counted = walaccount_lsn(accounting.account);
 	stat->skipped_bytes = walaccount_skipped(accounting.account);
 	fill_line(&stat->total, walaccount_total(accounting.account), oldest->total,
 		span_ms);
@@ -284,7 +283,6 @@ accounting_start(struct event_base *base, const ChildContext *ctx)
 	accounting.ctx = ctx;
 	accounting.account = walaccount_new();
 	accounting.stat.pid = getpid();
-	accounting.stat.since = monotime_pg_timestamp();
 	for (size_t i = 0; i < SAMPLES; i++)
 		accounting.samples[i].time_ms = monotime_ms();
 	dbnames_init(base, ctx);

@@ -36,7 +36,7 @@ child_begin(const ChildContext *ctx, pid_t parent, const char *role)
 		log_fatal(EXITCODE_STARTUP, "could not give up privileges: %m");
 	/* A signal from the terminal is for the supervisor. */
 	setsid();
-	board_enter(ctx->cell, ctx->config_generation);
+	board_enter(ctx->cell);
 	signals_setup_child();
 	if (is_reader)
 		ring_keep_writable(ctx->ring);
@@ -98,7 +98,6 @@ child_refresh_config(ChildContext *ctx, Config **previous)
 		return false;
 	loaded = child_published_config(ctx, &generation, &err);
 	ctx->config_generation = generation;
-	board_set_config(generation);
 	if (loaded == NULL)
 	{
 		/* The supervisor has loaded this very text. */

@@ -59,7 +59,6 @@ static struct
 	/* what the board itself knows of the process, see board_publish */
 	int64_t began;
 	int64_t state_since;
-	uint64_t config_generation;
 	int *wake_fds;
 	int supervisor_fd;
 	uint32_t *woken; /* by cell: the nap that has been ended already */
@@ -174,7 +173,6 @@ write_end(BoardCell *cell, BoardCopy *next)
 {
 	next->status.began = board.began;
 	next->status.state_since = board.state_since;
-	next->status.config_generation = board.config_generation;
 	atomic_fetch_add_explicit(&cell->generation, 1, memory_order_release);
 }
 
@@ -191,7 +189,7 @@ publish_own(CellState state)
 }
 
 void
-board_enter(int own, uint64_t config_generation)
+board_enter(int own)
 {
 	size_t offset = (size_t) own * board.cell_size;
 
@@ -206,7 +204,6 @@ board_enter(int own, uint64_t config_generation)
 	close_foreign_fds(own);
 	board.began = monotime_pg_timestamp();
 	board.state_since = board.began;
-	board.config_generation = config_generation;
 	publish_own(board_state(own));
 }
 
@@ -220,13 +217,6 @@ board_set_state(CellState state)
 		board.began = board.state_since;
 	publish_own(state);
 	atomic_store(&cell_at(board.own)->state, state);
-}
-
-void
-board_set_config(uint64_t generation)
-{
-	board.config_generation = generation;
-	publish_own(board_state(board.own));
 }
 
 void

@@ -86,10 +86,9 @@ typedef struct BoardStatus
 
 	/* ---- for those who look on; times are pg_timestamps, 0 is never ---- */
 
-	/* These three the board fills in. */
-	int64_t began;              /* the process; of a worker, the connection */
-	int64_t state_since;        /* the cell's state */
-	uint64_t config_generation; /* the configuration that it goes by */
+	/* These two the board fills in. */
+	int64_t began;       /* the process; of a worker, the connection */
+	int64_t state_since; /* the cell's state */
 	/* why it is in that state, or what failed last; "" if all is well */
 	char reason[BOARD_ALARM_SIZE];
 	BoardSource source;
@@ -164,10 +163,8 @@ void board_create(int worker_count);
  * This is my cell, and has my process id; all others become read-only, and their
  * descriptors close.
  */
-void board_enter(int cell, uint64_t config_generation);
+void board_enter(int cell);
 void board_set_state(CellState state);
-/* Another configuration is in force here. */
-void board_set_config(uint64_t generation);
 void board_publish(const BoardStatus *status);
 
 /*

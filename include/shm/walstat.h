@@ -28,9 +28,7 @@ typedef struct WalStatDatabase
 
 typedef struct WalStat
 {
-	pid_t pid;     /* of the monitor that has counted this */
-	int64_t since; /* when it began, a pg_timestamp */
-	Lsn counted;   /* all records that end before; InvalidLsn: none yet */
+	pid_t pid; /* of the monitor that has counted this */
 	uint64_t skipped_bytes;
 	WalStatLine total;
 	WalStatLine rmgrs[WALACCOUNT_RMGRS]; /* by number */

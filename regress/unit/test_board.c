@@ -61,7 +61,7 @@ start_owner(int cell)
 		return pid;
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
 		_exit(1);
-	board_enter(cell, 1);
+	board_enter(cell);
 	board_set_state(CELL_STREAMING);
 	for (uint64_t n = 1;; n++)
 	{
