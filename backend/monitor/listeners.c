@@ -14,23 +14,15 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "exitcode.h"
 #include "monitor/listeners.h"
-#include "shm/board.h"
 #include "util/log.h"
 #include "util/net.h"
 #include "util/netlisten.h"
 
 #define BACKLOG 128
-/*
- * Descriptors beside those of the board: clients, our own sockets, and what the
- * views and the upstream's names take for a moment.  evhttp has no limit of its own;
- * who comes when there is none left waits in the queue.
- */
-#define DESCRIPTORS_MORE 320
 #define LISTENERS_MAX 32
 /* How long nothing is accepted when the kernel has no descriptor for it. */
 #define PAUSE_MS 500
@@ -100,25 +92,9 @@ on_resume(evutil_socket_t fd UNUSED, short what UNUSED, void *arg UNUSED)
 	set_accepting(true);
 }
 
-/* Each cell of the board has a descriptor, too. */
-static void
-limit_descriptors(void)
-{
-	rlim_t wanted = (rlim_t) board_cell_count() + DESCRIPTORS_MORE;
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= wanted)
-		return;
-	limit.rlim_cur = wanted;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		log_fatal(
-			EXITCODE_STARTUP, "could not lower the limit of open files: %m");
-}
-
 void
 listeners_init(struct event_base *base, struct evhttp *server)
 {
-	limit_descriptors();
 	listeners.base = base;
 	listeners.server = server;
 	listeners.resume = evtimer_new(base, on_resume, NULL);

@@ -24,6 +24,7 @@
 
 #include "exitcode.h"
 #include "monitor/accounting.h"
+#include "monitor/descriptors.h"
 #include "monitor/http.h"
 #include "monitor/listeners.h"
 #include "monitor/monitor.h"
@@ -106,6 +107,7 @@ monitor_main(ChildContext *ctx)
 	if (monitor.wake == NULL || monitor.listen_retry == NULL ||
 		event_add(monitor.wake, NULL) != 0)
 		log_fatal(EXITCODE_STARTUP, "out of memory");
+	descriptors_init();
 	listeners_init(monitor.base, http_new(monitor.base, pages_request));
 	pages_init(ctx);
 	standbypage_init(monitor.base, ctx);

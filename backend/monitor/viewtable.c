@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "monitor/descriptors.h"
 #include "monitor/viewtable.h"
 #include "pq/typevalue.h"
 #include "util/log.h"
@@ -60,11 +61,14 @@ viewtable_new(const View *view, const ChildContext *ctx)
 	ViewTable *table = mem_alloc0(sizeof(*table));
 	uint64_t suppressed;
 	ErrInfo err;
+	bool ok;
 
 	table->view = view;
 	buf_init(&table->text, TEXT_MAX);
-	if (!view_run(view, ctx, add_row, table, &err) &&
-		log_limit(&failed_limit, &suppressed))
+	descriptors_begin_own();
+	ok = view_run(view, ctx, add_row, table, &err);
+	descriptors_end_own();
+	if (!ok && log_limit(&failed_limit, &suppressed))
 		log_err(LOG_WARNING, &err);
 	return table;
 }

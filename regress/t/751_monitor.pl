@@ -243,6 +243,8 @@ ok(answers($port, '/standbys?wait_lsn=FF/0&timeout=1', 408),
 
 # There is an end to how many it holds, and they to how long they are held.
 my $unused = process_descriptors(monitor());
+my $among = http_send($port, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+http_rest($among, 30, qr/ok\n/);
 my @many = map { http_send($port) } 1 .. 400;
 my $held = 0;
 foreach (1 .. 20)
@@ -252,6 +254,9 @@ foreach (1 .. 20)
 }
 cmp_ok($held, '>=', 256, 'many may connect');
 cmp_ok($held, '<=', 350, 'but not as many as they like');
+syswrite $among, "GET /healthz?strict=1 HTTP/1.1\r\nHost: x\r\n\r\n";
+like(http_rest($among, 30, qr/\r\n\r\n.*\n/s), qr/\r\n\r\nok\n$/, 'and what it reads itself does not suffer');
+close $among;
 ok(answers($port, '/healthz', 200), 'those that are silent go, and others are answered');
 is(http_rest($many[0], 60), '', 'who is silent is not kept');
 close $_ foreach @many;
