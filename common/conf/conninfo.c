@@ -16,6 +16,34 @@
 /* All settings of libpq together, each bounded by the configuration's text. */
 #define CONNINFO_MAX (4 * 1024 * 1024)
 
+/* What libpq misses it quotes, too. */
+static bool
+is_sign(const char *quote)
+{
+	return quote[1] != '\0' && strchr("=:/]", quote[1]) != NULL &&
+		   quote[2] == '"';
+}
+
+/*
+ * Why libpq cannot read a string.  What it quotes of it may be a password, or all of
+ * it, unless it is where the name of an option should be.
+ */
+static void
+tell_reason(const char *message, ErrInfo *err)
+{
+	static const char option[] = "invalid connection option ";
+	const char *from = strchr(message, '"');
+	const char *last = strrchr(message, '"');
+
+	while (from != NULL && is_sign(from))
+		from = strchr(from + 3, '"');
+	if (from == NULL || strncmp(message, option, strlen(option)) == 0)
+		errinfo_detail(err, "libpq says: %s.", message);
+	else
+		errinfo_detail(err, "libpq says: %.*s\"...\"%s.",
+			(int) (from - message), message, last + 1);
+}
+
 static PQconninfoOption *
 parse(const char *conninfo, ErrInfo *err)
 {
@@ -29,7 +57,7 @@ parse(const char *conninfo, ErrInfo *err)
 		if (message != NULL)
 		{
 			message[strcspn(message, "\n")] = '\0';
-			errinfo_detail(err, "libpq says: %s.", message);
+			tell_reason(message, err);
 		}
 		PQfreemem(message);
 	}

@@ -623,6 +623,39 @@ deep_nesting_is_refused(void **state UNUSED)
 	free(text);
 }
 
+static void
+why_a_conninfo_is_wrong_shows_no_password(void **state UNUSED)
+{
+	static const struct
+	{
+		const char *conninfo;
+		const char *detail;
+	} rows[] = {
+		{"host=x password=my secret", "libpq says: missing \"=\" after \"...\" "
+									  "in connection info string."},
+		{"password='secret", "libpq says: unterminated quoted string in "
+							 "connection info string."},
+		{"postgresql://u:secret%zz@h/",
+			"libpq says: invalid percent-encoded token: \"...\"."},
+		{"postgresql://u:se\"cr\"et%zz@h/",
+			"libpq says: invalid percent-encoded token: \"...\"."},
+		{"postgresql://u:secret@[::1", "libpq says: end of string reached when "
+									   "looking for matching \"]\" in "
+									   "IPv6 host address in URI: \"...\"."},
+		{"postgresql://u:secret@[::1]x",
+			"libpq says: unexpected character \"...\"."},
+		{"hots=x", "libpq says: invalid connection option \"hots\"."},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		ErrInfo err;
+
+		assert_false(conninfo_check(rows[i].conninfo, &err));
+		assert_string_equal(err.detail, rows[i].detail);
+	}
+}
+
 int
 main(void)
 {
@@ -642,6 +675,7 @@ main(void)
 		cmocka_unit_test(truncated_text_is_an_error_or_good),
 		cmocka_unit_test(mutated_text_is_an_error_or_good),
 		cmocka_unit_test(deep_nesting_is_refused),
+		cmocka_unit_test(why_a_conninfo_is_wrong_shows_no_password),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
