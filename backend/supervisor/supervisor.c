@@ -3,8 +3,8 @@
  *		The supervisor process.
  *
  * What for: it owns the listening sockets, the shared memory and the pid file,
- * starts the reader and the workers, replaces those that die, keeps spare_workers
- * of them waiting for clients, takes new configurations into force, and stops
+ * starts the services (reader, spooler, monitor) and the workers, replaces those
+ * that die, keeps spare_workers waiting for clients, takes new configurations into force, and stops
  * everything in order.
  *
  * Started by the operator or the service manager: it is the process that main()

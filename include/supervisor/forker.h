@@ -20,8 +20,8 @@
 void forker_init(void (*leave)(bool is_worker));
 
 /*
- * Start the process of a free cell: the reader in BOARD_READER, a worker in any
- * other.  ctx->cell is filled in; the rest is as the child shall have it.  False,
+ * Start the process of a free cell: a service in its own, a worker in any other.
+ * ctx->cell is filled in; the rest is as the child shall have it.  False,
  * with errno, if the system does not allow another process.
  */
 MUST_CHECK bool forker_start(int cell, ChildContext *ctx);

@@ -34,7 +34,7 @@ typedef struct RunState
 /* What a child is, for the choice of a signal. */
 typedef enum ChildDuty
 {
-	DUTY_SERVICE, /* the reader, the spooler */
+	DUTY_SERVICE, /* reader, spooler, monitor */
 	DUTY_SPARE,   /* a worker without a client */
 	DUTY_BUSY
 } ChildDuty;

@@ -29,7 +29,7 @@ typedef struct View View;
 
 /*
  * The row that a view is putting together: each view_put_... fills the next
- * column.  NULL text, a negative timestamp's place and the like are SQL NULLs.
+ * column.  What is not known is an SQL NULL, as said at each of them.
  */
 typedef struct ViewRow
 {
