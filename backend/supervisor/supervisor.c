@@ -4,8 +4,8 @@
  *
  * What for: it owns the listening sockets, the shared memory and the pid file,
  * starts the services (reader, spooler, monitor) and the workers, replaces those
- * that die, keeps spare_workers waiting for clients, takes new configurations into force, and stops
- * everything in order.
+ * that die, keeps spare_workers waiting for clients, takes new configurations into
+ * force, and stops everything in order.
  *
  * Started by the operator or the service manager: it is the process that main()
  * runs in.
