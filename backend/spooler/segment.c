@@ -38,11 +38,14 @@ close_file(Segment *segment)
 	segment->fd = -1;
 }
 
-/* What lies behind written is not WAL, or not known to be. */
+/*
+ * What lies behind written is not WAL, or not known to be.  The segment of the file
+ * begins at start: if it is whole, written is in the next one.
+ */
 static bool
-cut_file(Segment *segment, const char *path, ErrInfo *err)
+cut_file(Segment *segment, Lsn start, const char *path, ErrInfo *err)
 {
-	off_t size = (off_t) (segment->written - segment_start(segment));
+	off_t size = (off_t) (segment->written - start);
 
 	if (ftruncate(segment->fd, size) != 0 || fsync(segment->fd) != 0)
 		return durable_error("truncate file", path, err);
@@ -61,7 +64,8 @@ open_file(Segment *segment, ErrInfo *err)
 	segment->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (segment->fd < 0)
 		return durable_error("open file", path, err);
-	if (cut_file(segment, path, err) && durable_sync_parent(path, err))
+	if (cut_file(segment, segment_start(segment), path, err) &&
+		durable_sync_parent(path, err))
 		return true;
 	close_file(segment);
 	return false;
@@ -166,7 +170,8 @@ resume_partial(Segment *segment, const SpoolList *list, const SpoolFile *file,
 	if (before_fd >= 0)
 		close(before_fd);
 	/* who has made it may have been killed before its name was durable */
-	if (!ok || !cut_file(segment, path, err) || !durable_sync_parent(path, err))
+	if (!ok || !cut_file(segment, file->start, path, err) ||
+		!durable_sync_parent(path, err))
 	{
 		close_file(segment);
 		return false;

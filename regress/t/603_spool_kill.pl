@@ -47,6 +47,12 @@ foreach my $major (@majors)
 		usleep(int rand 400_000);
 		next unless $pid;
 		$kills{$what}++;
+		# segments that end with a record are cut and named in a way of their own
+		if (rand() < 0.5)
+		{
+			$primary->safe_psql('postgres', 'SELECT pg_switch_wal()');
+			usleep(int rand 10_000);
+		}
 		if ($what eq 'supervisor')
 		{
 			$wb->kill9;
