@@ -1007,6 +1007,16 @@ END
 
 # -- the run --------------------------------------------------------------------------
 
+# There are seven copies of it, and a fast machine writes a lot.
+my $wal_limit = 2 * 2**30;
+
+# Since the beginning.
+sub _wal_bytes
+{
+	my $self = shift;
+	return lsn_number($self->{primary}->lsn('insert')) - $self->{first_lsn};
+}
+
 sub run
 {
 	my ($self, $seconds) = @_;
@@ -1021,6 +1031,7 @@ sub run
 	$self->{first_oid} = $self->_oid(
 		'SELECT 1 + greatest((SELECT max(oid::bigint) FROM pg_database), (SELECT max(oid::bigint) FROM pg_tablespace))');
 	$self->_prologue;
+	$self->{first_lsn} = lsn_number($self->{primary}->lsn('insert'));
 	$until = time() + $seconds;
 	while (time() < $until)
 	{
@@ -1044,6 +1055,7 @@ sub run
 		{
 			$self->_bring_back(1);
 			$self->wait_for_all or return 0;
+			last if $self->_wal_bytes > $wal_limit;
 			$sync = time() + 20;
 		}
 	}

@@ -3,7 +3,7 @@
 # pg_receivewal with different rules have in the end what a model says, and nothing
 # else.  See regress/perl/Differential.pm.
 #
-# WB_DIFF_SECONDS	how long, for all majors together (180)
+# WB_DIFF_SECONDS	how long, for all majors together (180), or until there are 2 GB of WAL
 # WB_SEED			repeats a run, as far as concurrent sessions let it; it is printed
 #					at the start and when something fails
 
