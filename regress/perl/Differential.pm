@@ -243,6 +243,7 @@ sub _meet_db
 		oid     => $oid,
 		spc     => $params{spc} // 'pg_default',
 		markers => { %{ $params{markers} // {} } },
+		own => { %{ $params{own} // {} } },
 		schema_marker => {},
 		verdict => { map { $_->{name} => _by_name($_, 'databases', $name) } @rules } };
 
@@ -508,6 +509,7 @@ sub op_create_database
 	my $new_spc = $spc // $old_spc;
 	my $db = $self->_meet_db($name, $oid,
 		spc     => $new_spc,
+		own     => $template ? $template->{own} : {},
 		markers => $template ? $template->{markers} : {});
 	$self->_model_copy($template, $db, map { [ $_, $_ eq $old_spc ? $new_spc : $_ ] } @from)
 	  if $template && $copy;
@@ -777,8 +779,10 @@ sub _start_job
 
 	return if (grep { $_->{db} eq $db->{name} } values %{ $self->{jobs} }) >= 2;
 	$sql .= "CREATE SCHEMA IF NOT EXISTS $schema;\n" if $spc;
-	# what is in the database's own tablespace goes wherever that goes
-	$db->{markers}{$m} .= ',public' if $spc && $spc->{name} eq $db->{spc};
+	# what is made in the database's own tablespace goes wherever that goes, to copies of
+	# the database too, and stays in the schema that it was made in
+	$db->{own}{$schema} = 1 if $spc && $spc->{name} eq $db->{spc};
+	$db->{markers}{$m} .= ',public' if $db->{own}{$schema};
 	foreach my $i (1 .. 3 + $self->_rand(8))
 	{
 		my $t = "$schema.t" . $self->_rand(4);
