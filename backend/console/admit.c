@@ -115,6 +115,8 @@ check_console_limit(Session *s)
 		consoles += board_state(i) == CELL_CONSOLE;
 	if (consoles <= limit)
 		return;
+	/* who is turned away takes nobody's place while it goes */
+	session_set_state(s, CELL_STARTUP);
 	errinfo_set(&err, SQLSTATE_TOO_MANY_CONNECTIONS,
 		"sorry, too many console sessions already");
 	if (is_admin)
