@@ -39,33 +39,44 @@ change_scope(Session *s, Feed *feed, Lsn sent, bool *retry, ErrInfo *err)
 	return ok;
 }
 
-/* The newer configuration, if there is one, and what of it is still to be done. */
-static bool
-take_over(RuleChange *c, Session *s, Feed *feed, Lsn sent, ErrInfo *err)
+/*
+ * The newer configuration, if there is one.  This is asked at each turn of a stream:
+ * nothing is compared unless there is.
+ */
+static void
+follow_config(RuleChange *c, Session *s, Lsn sent)
 {
 	char rule[BOARD_NAME_SIZE];
-	uint64_t digest = rule_filter_digest(&s->rule->filter);
+	uint64_t digest;
 	int delay_ms = s->rule->send_delay_ms;
 	Config *previous;
+
+	if (child_config_is_current(s->ctx))
+		return;
+	digest = rule_filter_digest(&s->rule->filter);
+	snprintf(rule, sizeof(rule), "%s", s->rule->name);
+	if (!child_refresh_config(s->ctx, &previous))
+		return;
+	session_rematch(s, previous);
+	if (strcmp(rule, s->rule->name) != 0 ||
+		digest != rule_filter_digest(&s->rule->filter))
+	{
+		c->pending = true;
+		c->retry_ms = 0;
+	}
+	if (delay_ms != s->rule->send_delay_ms)
+		log_msg(LOG_LOG,
+			"rule \"%s\" holds commits back for %d ms from " LSN_FORMAT
+			" on, before for %d ms",
+			s->rule->name, s->rule->send_delay_ms, LSN_ARGS(sent), delay_ms);
+}
+
+/* What of it is still to be done. */
+static bool
+apply_rule(RuleChange *c, Session *s, Feed *feed, Lsn sent, ErrInfo *err)
+{
 	bool retry;
 
-	snprintf(rule, sizeof(rule), "%s", s->rule->name);
-	if (child_refresh_config(s->ctx, &previous))
-	{
-		session_rematch(s, previous);
-		if (strcmp(rule, s->rule->name) != 0 ||
-			digest != rule_filter_digest(&s->rule->filter))
-		{
-			c->pending = true;
-			c->retry_ms = 0;
-		}
-		if (delay_ms != s->rule->send_delay_ms)
-			log_msg(LOG_LOG,
-				"rule \"%s\" holds commits back for %d ms from " LSN_FORMAT
-				" on, before for %d ms",
-				s->rule->name, s->rule->send_delay_ms, LSN_ARGS(sent),
-				delay_ms);
-	}
 	if (!c->pending || monotime_ms() < c->retry_ms || !facts_get(&s->facts))
 		return true;
 	if (!change_scope(s, feed, sent, &retry, err))
@@ -87,7 +98,8 @@ take_over(RuleChange *c, Session *s, Feed *feed, Lsn sent, ErrInfo *err)
 bool
 rulechange_check(RuleChange *c, Session *s, Feed *feed, Lsn sent, ErrInfo *err)
 {
-	if (!take_over(c, s, feed, sent, err))
+	follow_config(c, s, sent);
+	if (!apply_rule(c, s, feed, sent, err))
 		return false;
 	/* tell whoever waits that the scope is what the rule says */
 	if (!c->pending && s->status.scope_generation != s->ctx->config_generation)
