@@ -87,12 +87,6 @@ child_config_with(const ChildContext *ctx, const char *repointed, ErrInfo *err)
 }
 
 bool
-child_config_is_current(const ChildContext *ctx)
-{
-	return published_generation() == ctx->config_generation;
-}
-
-bool
 child_refresh_config(ChildContext *ctx, Config **previous)
 {
 	ErrInfo err;
@@ -100,7 +94,7 @@ child_refresh_config(ChildContext *ctx, Config **previous)
 	uint64_t generation;
 
 	log_reopen_if_requested();
-	if (child_config_is_current(ctx))
+	if (published_generation() == ctx->config_generation)
 		return false;
 	loaded = child_published_config(ctx, &generation, &err);
 	ctx->config_generation = generation;

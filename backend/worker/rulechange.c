@@ -51,12 +51,10 @@ follow_config(RuleChange *c, Session *s, Lsn sent)
 	int delay_ms = s->rule->send_delay_ms;
 	Config *previous;
 
-	if (child_config_is_current(s->ctx))
-		return;
-	digest = rule_filter_digest(&s->rule->filter);
-	snprintf(rule, sizeof(rule), "%s", s->rule->name);
 	if (!child_refresh_config(s->ctx, &previous))
 		return;
+	digest = rule_filter_digest(&s->rule->filter); /* still the previous one */
+	snprintf(rule, sizeof(rule), "%s", s->rule->name);
 	session_rematch(s, previous);
 	if (strcmp(rule, s->rule->name) != 0 ||
 		digest != rule_filter_digest(&s->rule->filter))

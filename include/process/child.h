@@ -43,9 +43,6 @@ MUST_CHECK Config *child_published_config(
 MUST_CHECK Config *child_config_with(
 	const ChildContext *ctx, const char *repointed, ErrInfo *err);
 
-/* Whether none newer than ours has been published: costs nothing to ask. */
-bool child_config_is_current(const ChildContext *ctx);
-
 /*
  * Take over the configuration if a newer one has been published.  True if so:
  * *previous is the old one, to be freed by the caller; whatever points into it
