@@ -811,7 +811,9 @@ DROP MATERIALIZED VIEW IF EXISTS $schema.${t}_m;
 ALTER TABLE $schema.$t SET SCHEMA $to_schema;
 COMMIT;
 END
-			$db->{markers}{$_} .= ",$to_schema"
+			$db->{own}{$to_schema} = 1 if $to_name eq $db->{spc};
+			my $more = $to_schema . ($db->{own}{$to_schema} ? ',public' : '');
+			$db->{markers}{$_} .= ",$more"
 			  foreach grep { $db->{markers}{$_} =~ /\b$schema\b/ } keys %{ $db->{markers} };
 		}
 	}
