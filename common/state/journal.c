@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "util/mem.h"
 #include "state/journal.h"
+#include "util/oidarray.h"
 
 #define FOLDER "scope"
 /* A database's name of 63 bytes, each as %XX; a little more does no harm. */
@@ -36,19 +36,8 @@ static const char *const kind_names[SCOPE_KIND_COUNT] = {
 static size_t
 table_position(const JournalTable *table, Oid oid)
 {
-	size_t low = 0;
-	size_t high = table->count;
-
-	while (low < high)
-	{
-		size_t middle = low + (high - low) / 2;
-
-		if (table->entries[middle].oid < oid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return oidarray_position(
+		table->entries, sizeof(JournalEntry), table->count, oid);
 }
 
 const JournalEntry *
@@ -74,18 +63,12 @@ table_entry(JournalTable *table, Oid oid)
 {
 	size_t at = table_position(table, oid);
 
-	if (at < table->count && table->entries[at].oid == oid)
-		return &table->entries[at];
-	if (table->count == table->cap)
+	if (at == table->count || table->entries[at].oid != oid)
 	{
-		table->cap = Max(table->cap * 2, 16);
-		table->entries =
-			mem_realloc(table->entries, table->cap * sizeof(JournalEntry));
+		table->entries = oidarray_insert(table->entries, sizeof(JournalEntry),
+			&table->count, &table->cap, at, oid);
+		table->entries[at].verdict = SCOPE_IN;
 	}
-	memmove(&table->entries[at + 1], &table->entries[at],
-		(table->count - at) * sizeof(JournalEntry));
-	table->count++;
-	table->entries[at] = (JournalEntry){.oid = oid, .verdict = SCOPE_IN};
 	return &table->entries[at];
 }
 

@@ -5,45 +5,27 @@
 #include "base.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "util/mem.h"
+#include "util/oidarray.h"
 #include "wal/tally.h"
 
 /* The counts of a database, made if there are none. */
 static TallyCount *
 find_or_add(Tally *tally, Oid database)
 {
-	size_t low = 0;
-	size_t high = tally->count;
+	size_t at;
 
 	/* consecutive records mostly belong together */
 	if (tally->last < tally->count &&
 		tally->counts[tally->last].database == database)
 		return &tally->counts[tally->last];
-	while (low < high)
-	{
-		size_t middle = low + (high - low) / 2;
-
-		if (tally->counts[middle].database < database)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	tally->last = low;
-	if (low < tally->count && tally->counts[low].database == database)
-		return &tally->counts[low];
-	if (tally->count == tally->cap)
-	{
-		tally->cap = Max(tally->cap * 2, 8);
-		tally->counts =
-			mem_realloc(tally->counts, tally->cap * sizeof(TallyCount));
-	}
-	memmove(&tally->counts[low + 1], &tally->counts[low],
-		(tally->count - low) * sizeof(TallyCount));
-	tally->count++;
-	tally->counts[low] = (TallyCount){.database = database};
-	return &tally->counts[low];
+	at = oidarray_position(
+		tally->counts, sizeof(TallyCount), tally->count, database);
+	tally->last = at;
+	if (at == tally->count || tally->counts[at].database != database)
+		tally->counts = oidarray_insert(tally->counts, sizeof(TallyCount),
+			&tally->count, &tally->cap, at, database);
+	return &tally->counts[at];
 }
 
 void

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "util/mem.h"
+#include "util/oidarray.h"
 #include "wal/walscope.h"
 #include "wal/walformat.h"
 
@@ -109,19 +110,8 @@ walscope_take_listener(WalScope *scope)
 static size_t
 table_position(const ScopeTable *table, Oid oid)
 {
-	size_t low = 0;
-	size_t high = table->count;
-
-	while (low < high)
-	{
-		size_t middle = low + (high - low) / 2;
-
-		if (table->entries[middle].oid < oid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return oidarray_position(
+		table->entries, sizeof(ScopeEntry), table->count, oid);
 }
 
 static const ScopeEntry *
@@ -141,18 +131,8 @@ table_set(ScopeTable *table, Oid oid, ScopeVerdict verdict, Lsn since)
 
 	table->last.oid = InvalidOid;
 	if (at == table->count || table->entries[at].oid != oid)
-	{
-		if (table->count == table->cap)
-		{
-			table->cap = Max(table->cap * 2, 16);
-			table->entries =
-				mem_realloc(table->entries, table->cap * sizeof(ScopeEntry));
-		}
-		memmove(&table->entries[at + 1], &table->entries[at],
-			(table->count - at) * sizeof(ScopeEntry));
-		table->count++;
-		table->entries[at].oid = oid;
-	}
+		table->entries = oidarray_insert(table->entries, sizeof(ScopeEntry),
+			&table->count, &table->cap, at, oid);
 	table->entries[at].verdict = verdict;
 	table->entries[at].since = since;
 }

@@ -1,6 +1,7 @@
 /*
  * test_util.c
- *		The utility layer: buffers, WAL positions, networks, errors, levels.
+ *		The utility layer: buffers, WAL positions, networks, errors, levels,
+ *		arrays by OID.
  */
 #include "base.h"
 
@@ -11,6 +12,7 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -19,6 +21,7 @@
 #include "util/log.h"
 #include "util/lsn.h"
 #include "util/net.h"
+#include "util/oidarray.h"
 
 /* buf */
 
@@ -476,6 +479,46 @@ levels_have_names(void **state UNUSED)
 	assert_false(log_level_parse("", &level));
 }
 
+/* arrays by OID */
+
+static void
+arrays_stay_ascending_whatever_the_order(void **state UNUSED)
+{
+	typedef struct Item
+	{
+		Oid oid;
+		int value;
+	} Item;
+	Item *items = NULL;
+	size_t count = 0;
+	size_t cap = 0;
+
+	/* the powers of 5 modulo 97 are all numbers from 1 to 96 */
+	for (Oid n = 1, oid = 5; n <= 96; n++, oid = oid * 5 % 97)
+	{
+		size_t at = oidarray_position(items, sizeof(Item), count, oid);
+
+		assert_true(at == count || items[at].oid > oid);
+		assert_true(at == 0 || items[at - 1].oid < oid);
+		items = oidarray_insert(items, sizeof(Item), &count, &cap, at, oid);
+		assert_int_equal(items[at].oid, oid);
+		assert_int_equal(items[at].value, 0);
+		items[at].value = (int) (oid * 10);
+	}
+	assert_int_equal(count, 96);
+	for (Oid oid = 1; oid <= 96; oid++)
+	{
+		assert_int_equal(
+			oidarray_position(items, sizeof(Item), count, oid), oid - 1);
+		assert_int_equal(items[oid - 1].oid, oid);
+		assert_int_equal(items[oid - 1].value, oid * 10);
+	}
+	assert_int_equal(oidarray_position(items, sizeof(Item), count, 0), 0);
+	assert_int_equal(
+		oidarray_position(items, sizeof(Item), count, UINT32_MAX), count);
+	free(items);
+}
+
 int
 main(void)
 {
@@ -495,6 +538,7 @@ main(void)
 		cmocka_unit_test(local_peers_are_known_and_printed),
 		cmocka_unit_test(errors_start_anew_and_are_cut),
 		cmocka_unit_test(levels_have_names),
+		cmocka_unit_test(arrays_stay_ascending_whatever_the_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
