@@ -6,7 +6,6 @@
 #include "base.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "supervisor/privileges.h"
 #include "supervisor/reload.h"
 #include "supervisor/supervisor.h"
+#include "util/cmdline.h"
 #include "util/log.h"
 #include "util/mem.h"
 
@@ -115,7 +115,7 @@ parse_port(const char *option, const char *text)
 	return (int) port;
 }
 
-/* One of the options that getopt_long has found. */
+/* One of the options, with its value in optarg. */
 static void
 take_option(CommandLine *cl, int c)
 {
@@ -176,23 +176,19 @@ parse_command_line(int argc, char **argv, CommandLine *cl)
 		{"help", no_argument, NULL, '?'},
 		{NULL, 0, NULL, 0},
 	};
+	CmdlineStatus status;
+	ErrInfo err;
 	int c;
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":c:p:h:P:vVC:", long_options, NULL)) !=
-		   -1)
+	while ((status = cmdline_next(argc, argv, ":c:p:h:P:vVC:", long_options, &c,
+				&err)) == CMDLINE_OPTION)
 	{
-		const char *word = argv[optind - 1];
-
-		if (c == ':')
-			usage_error("option \"%s\" needs a value", word);
-		/* getopt says '?' of what it does not know, too */
-		if (c == '?' && strcmp(word, "-?") != 0 && strcmp(word, "--help") != 0)
-			usage_error("unknown option \"%s\"", word);
 		take_option(cl, c);
 		if (cl->task == TASK_HELP)
 			return;
 	}
+	if (status == CMDLINE_BAD)
+		usage_error("%s", err.message);
 	if (optind < argc)
 		usage_error("there is one argument too many: \"%s\"", argv[optind]);
 }

@@ -5,13 +5,13 @@
 #include "base.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl/ctlargs.h"
+#include "util/cmdline.h"
 #include "util/mem.h"
 
 #define TIMEOUT_DEFAULT_S 60
@@ -180,7 +180,7 @@ parse_mode(const char *text, int *stop_signal, ErrInfo *err)
 		err, SQLSTATE_SYNTAX_ERROR, "unrecognized shutdown mode \"%s\"", text);
 }
 
-/* One of the options that getopt_long has found. */
+/* One of the options, with its value in optarg. */
 static bool
 take_option(CtlArgs *args, int c, ErrInfo *err)
 {
@@ -252,29 +252,20 @@ static bool
 parse_options(
 	int argc, char **argv, CtlArgs *args, uint32_t given[2], ErrInfo *err)
 {
+	CmdlineStatus status;
 	int c;
 
-	opterr = 0;
 	optind = 0; /* start over: a test calls this more than once */
-	while ((c = getopt_long(argc, argv, ":c:l:o:m:wWt:sh:p:U:jxi:n:V",
-				long_options, NULL)) != -1)
+	while ((status = cmdline_next(argc, argv, ":c:l:o:m:wWt:sh:p:U:jxi:n:V",
+				long_options, &c, err)) == CMDLINE_OPTION)
 	{
-		const char *word = argv[optind - 1];
-
-		if (c == ':')
-			return errinfo_set(err, SQLSTATE_SYNTAX_ERROR,
-				"option \"%s\" needs a value", word);
-		/* getopt says '?' of what it does not know, too */
-		if (c == '?' && strcmp(word, "-?") != 0 && strcmp(word, "--help") != 0)
-			return errinfo_set(
-				err, SQLSTATE_SYNTAX_ERROR, "unknown option \"%s\"", word);
 		if (!take_option(args, c, err))
 			return false;
 		if (args->help || args->version)
 			return true;
 		given[c / 32 - 2] |= UINT32_C(1) << c % 32;
 	}
-	return true;
+	return status == CMDLINE_END;
 }
 
 static bool

@@ -9,7 +9,6 @@
 #include "base.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,7 @@
 #include "reading.h"
 #include "ruling.h"
 #include "segments.h"
+#include "util/cmdline.h"
 #include "util/mem.h"
 #include "wal/catalog.h"
 #include "walcat.h"
@@ -400,21 +400,15 @@ parse_command_line(int argc, char **argv, CommandLine *cl)
 		{"help", no_argument, NULL, '?'},
 		{NULL, 0, NULL, 0},
 	};
+	CmdlineStatus status;
+	ErrInfo err;
 	int c;
 
-	opterr = 0;
-	while (
-		(c = getopt_long(argc, argv, ":c:r:s:e:V", long_options, NULL)) != -1)
-	{
-		const char *word = argv[optind - 1];
-
-		if (c == ':')
-			usage_error("option \"%s\" needs a value", word);
-		/* getopt says '?' of what it does not know, too */
-		if (c == '?' && strcmp(word, "-?") != 0 && strcmp(word, "--help") != 0)
-			usage_error("unknown option \"%s\"", word);
+	while ((status = cmdline_next(argc, argv, ":c:r:s:e:V", long_options, &c,
+				&err)) == CMDLINE_OPTION)
 		take_option(cl, c);
-	}
+	if (status == CMDLINE_BAD)
+		usage_error("%s", err.message);
 	cl->paths = argv + optind;
 	cl->path_count = (size_t) (argc - optind);
 	check_command_line(cl);
