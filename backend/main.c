@@ -193,22 +193,12 @@ parse_command_line(int argc, char **argv, CommandLine *cl)
 		usage_error("there is one argument too many: \"%s\"", argv[optind]);
 }
 
-/* As a compiler does, so that editors find the place. */
-static void
-print_error(const ErrInfo *err)
-{
-	fprintf(stderr, "%s\n", err->message);
-	if (err->detail[0] != '\0')
-		fprintf(stderr, "DETAIL:  %s\n", err->detail);
-	if (err->hint[0] != '\0')
-		fprintf(stderr, "HINT:  %s\n", err->hint);
-}
-
+/* This, and an error, as a compiler does, so that editors find the place. */
 static void
 on_warning(const ErrInfo *warning, void *arg UNUSED)
 {
 	fputs("warning: ", stderr);
-	print_error(warning);
+	errinfo_print(stderr, warning);
 }
 
 static int
@@ -301,7 +291,7 @@ rescope_rule(const Settings *settings, const char *name)
 
 	if (rescope(settings->config, name, &err))
 		return EXITCODE_OK;
-	print_error(&err);
+	errinfo_print(stderr, &err);
 	return EXITCODE_STARTUP;
 }
 
@@ -332,7 +322,7 @@ run_with_config(const CommandLine *cl)
 	{
 		if (cl->task == TASK_SERVE)
 			log_fatal_err(EXITCODE_STARTUP, &err);
-		print_error(&err);
+		errinfo_print(stderr, &err);
 		return EXITCODE_STARTUP;
 	}
 	if (cl->task == TASK_SERVE)

@@ -22,13 +22,19 @@ say(bool silent, const char *fmt, ...)
 	fflush(stdout);
 }
 
+static void
+begin_error(void)
+{
+	fflush(stdout);
+	fputs("walbouncerctl: ", stderr);
+}
+
 void
 say_error(const char *fmt, ...)
 {
 	va_list ap;
 
-	fflush(stdout);
-	fputs("walbouncerctl: ", stderr);
+	begin_error();
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
@@ -38,9 +44,6 @@ say_error(const char *fmt, ...)
 void
 say_errinfo(const ErrInfo *err)
 {
-	say_error("%s", err->message);
-	if (err->detail[0] != '\0')
-		fprintf(stderr, "DETAIL:  %s\n", err->detail);
-	if (err->hint[0] != '\0')
-		fprintf(stderr, "HINT:  %s\n", err->hint);
+	begin_error();
+	errinfo_print(stderr, err);
 }

@@ -5,7 +5,6 @@
 #include "base.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "util/errinfo.h"
@@ -53,4 +52,14 @@ errinfo_clear(ErrInfo *err)
 	err->detail[0] = '\0';
 	err->hint[0] = '\0';
 	err->position = 0;
+}
+
+void
+errinfo_print(FILE *to, const ErrInfo *err)
+{
+	fprintf(to, "%s\n", err->message);
+	if (err->detail[0] != '\0')
+		fprintf(to, "DETAIL:  %s\n", err->detail);
+	if (err->hint[0] != '\0')
+		fprintf(to, "HINT:  %s\n", err->hint);
 }

@@ -12,6 +12,8 @@
 
 #include "base.h"
 
+#include <stdio.h>
+
 /* The SQLSTATEs that we use, by PostgreSQL's names (errcodes.txt). */
 #define SQLSTATE_CONNECTION_FAILURE "08006"
 #define SQLSTATE_CANNOT_CONNECT "08001"
@@ -69,5 +71,8 @@ bool errinfo_hint(ErrInfo *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* No error. */
 void errinfo_clear(ErrInfo *err);
+
+/* For people at a terminal: the message, and a line each for detail and hint. */
+void errinfo_print(FILE *to, const ErrInfo *err);
 
 #endif /* UTIL_ERRINFO_H */
