@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "state/journal.h"
+#include "state/linereader.h"
 #include "util/oidarray.h"
 
 #define FOLDER "scope"
@@ -188,26 +189,28 @@ apply_line(Journal *j, const char *text, WalScope *scope)
 	return true;
 }
 
+typedef struct Reading
+{
+	Journal *journal;
+	WalScope *scope; /* may be NULL */
+} Reading;
+
+static LineVerdict
+on_line(void *arg, const char *text)
+{
+	const Reading *reading = arg;
+
+	return apply_line(reading->journal, text, reading->scope) ? LINE_GO_ON
+															  : LINE_WRONG;
+}
+
 /* All lines into the tables. */
 static bool
 read_lines(Journal *j, WalScope *scope, ErrInfo *err)
 {
-	LineReader r;
-	const char *text;
-	LineStatus status;
+	Reading reading = {.journal = j, .scope = scope};
 
-	linereader_init(&r, &j->file);
-	while ((status = linereader_next(&r, &text, err)) == LINE_OK)
-	{
-		if (!apply_line(j, text, scope))
-		{
-			linefile_damaged(&j->file, r.at, err);
-			status = LINE_FAILED;
-			break;
-		}
-	}
-	linereader_clear(&r);
-	return status == LINE_END;
+	return linereader_each(&j->file, on_line, &reading, err);
 }
 
 static void

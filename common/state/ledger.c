@@ -15,9 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "util/mem.h"
 #include "state/ledger.h"
 #include "state/linefile.h"
+#include "state/linereader.h"
+#include "util/mem.h"
 
 #define FOLDER "ledger"
 /* NAME_MAX, with some room. */
@@ -618,81 +619,76 @@ parse_straddle_at(const char *text, Lsn boundary, LedgerLine *line)
 		   parse_line(text, line);
 }
 
-/* With text a line of the ledger: false ends the search. */
-static bool
-search_line(const char *text, Lsn boundary, TimeLineId tli, Straddle *best)
+typedef struct StraddleSearch
 {
+	Lsn boundary;
+	TimeLineId tli;
+	Straddle best; /* its tli is 0 if there is none */
+} StraddleSearch;
+
+static LineVerdict
+search_line(void *arg, const char *text)
+{
+	StraddleSearch *search = arg;
 	LedgerLine line = {0};
 
 	if (strncmp(text, "rescope ", 8) == 0)
-		return false;
-	if (!parse_straddle_at(text, boundary, &line) || line.straddle.tli > tli ||
-		line.straddle.tli <= best->tli)
-		return true;
-	*best = line.straddle;
+		return LINE_ENOUGH;
+	if (!parse_straddle_at(text, search->boundary, &line) ||
+		line.straddle.tli > search->tli ||
+		line.straddle.tli <= search->best.tli)
+		return LINE_GO_ON;
+	search->best = line.straddle;
 	/* none can be better, and of its timeline it is the latest */
-	return best->tli < tli;
+	return search->best.tli < search->tli ? LINE_GO_ON : LINE_ENOUGH;
 }
 
 bool
 ledger_find_straddle(
 	Ledger *ledger, Lsn boundary, TimeLineId tli, Straddle *straddle)
 {
-	Straddle best = {0};
-	LineReader r;
-	const char *text;
-	LineStatus status;
+	StraddleSearch search = {.boundary = boundary, .tli = tli};
 	ErrInfo ignored;
 
-	if (!find_end(&ledger->file, &ignored))
+	if (!find_end(&ledger->file, &ignored) ||
+		!linereader_each_back(&ledger->file, search_line, &search, &ignored) ||
+		search.best.tli == 0)
 		return false;
-	linereader_init_back(&r, &ledger->file);
-	do
-		status = linereader_previous(&r, &text, &ignored);
-	while (status == LINE_OK && search_line(text, boundary, tli, &best));
-	linereader_clear(&r);
-	if (status == LINE_FAILED || best.tli == 0)
-		return false;
-	*straddle = best;
+	*straddle = search.best;
 	return true;
 }
 
-/* From its end back to where the standby left or was rebuilt. */
-static bool
-look_back(LineFile *file, bool *counts, Lacks *lacks, ErrInfo *err)
+typedef struct LookBack
 {
-	LineReader r;
-	const char *text;
-	LineStatus status;
+	bool *counts;
+	Lacks *lacks;
+} LookBack;
 
-	linereader_init_back(&r, file);
-	while ((status = linereader_previous(&r, &text, err)) == LINE_OK)
+/* From its end back to where the standby left or was rebuilt. */
+static LineVerdict
+look_back(void *arg, const char *text)
+{
+	const LookBack *look = arg;
+	LedgerLine line = {0};
+
+	/* nearly all lines are others */
+	if (strncmp(text, "rescope ", 8) == 0 || strncmp(text, "left ", 5) == 0)
+		return LINE_ENOUGH;
+	if (strncmp(text, "begin ", 6) == 0)
+		*look->counts = true;
+	else if (strncmp(text, "lacks ", 6) == 0)
 	{
-		LedgerLine line = {0};
-
-		/* nearly all lines are others */
-		if (strncmp(text, "rescope ", 8) == 0 || strncmp(text, "left ", 5) == 0)
-			break;
-		if (strncmp(text, "begin ", 6) == 0)
-			*counts = true;
-		else if (strncmp(text, "lacks ", 6) != 0)
-			continue;
-		else if (parse_line(text, &line))
-			lacks_add(lacks, line.lack.kind, line.lack.oid, line.lack.since);
-		else
-		{
-			linefile_damaged(file, r.at, err);
-			status = LINE_FAILED;
-			break;
-		}
+		if (!parse_line(text, &line))
+			return LINE_WRONG;
+		lacks_add(look->lacks, line.lack.kind, line.lack.oid, line.lack.since);
 	}
-	linereader_clear(&r);
-	return status != LINE_FAILED;
+	return LINE_GO_ON;
 }
 
 bool
 ledger_look(const LedgerKey *key, bool *counts, Lacks *lacks, ErrInfo *err)
 {
+	LookBack look = {.counts = counts, .lacks = lacks};
 	char folder[LINEFILE_PATH_SIZE];
 	char *name = file_name(key);
 	LineFile file;
@@ -707,48 +703,41 @@ ledger_look(const LedgerKey *key, bool *counts, Lacks *lacks, ErrInfo *err)
 		return file.missing;
 	ok = find_end(&file, err);
 	if (ok && file.end > 0 && file.system_identifier == key->system_identifier)
-		ok = look_back(&file, counts, lacks, err);
+		ok = linereader_each_back(&file, look_back, &look, err);
 	linefile_close(&file);
 	return ok;
 }
 
-static bool
-read_lines(LineFile *file, LedgerVisitor visit, void *arg, ErrInfo *err)
+typedef struct Visit
 {
-	LineReader r;
-	const char *text;
-	LineStatus status;
-	bool go_on = true;
+	LedgerVisitor visit;
+	void *arg;
+} Visit;
 
-	linereader_init(&r, file);
-	while (go_on && (status = linereader_next(&r, &text, err)) == LINE_OK)
-	{
-		LedgerLine line = {0};
+static LineVerdict
+visit_line(void *arg, const char *text)
+{
+	const Visit *v = arg;
+	LineVerdict verdict = LINE_WRONG;
+	LedgerLine line = {0};
 
-		if (parse_line(text, &line))
-			go_on = visit(arg, &line);
-		else
-		{
-			linefile_damaged(file, r.at, err);
-			status = LINE_FAILED;
-			go_on = false;
-		}
-		tally_clear(&line.tally);
-	}
-	linereader_clear(&r);
-	return status != LINE_FAILED;
+	if (parse_line(text, &line))
+		verdict = v->visit(v->arg, &line) ? LINE_GO_ON : LINE_ENOUGH;
+	tally_clear(&line.tally);
+	return verdict;
 }
 
 bool
 ledger_read(const char *path, uint64_t *system_identifier, LedgerVisitor visit,
 	void *arg, ErrInfo *err)
 {
+	Visit v = {.visit = visit, .arg = arg};
 	LineFile file;
 	bool ok;
 
 	if (!linefile_open_path(&file, &format, path, err))
 		return false;
-	ok = find_end(&file, err) && read_lines(&file, visit, arg, err);
+	ok = find_end(&file, err) && linereader_each(&file, visit_line, &v, err);
 	*system_identifier = file.system_identifier;
 	linefile_close(&file);
 	return ok;

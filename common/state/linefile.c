@@ -25,12 +25,8 @@
 #define LOCK_WAIT_MS 5000
 #define LOCK_PAUSE_MAX_MS 8
 #define PENDING_MAX ((size_t) 64 * 1024 * 1024)
-#define CRC_TEXT_LEN 8
+#define CRC_TEXT_LEN (LINEFILE_FRONT_LEN - 1)
 #define FIRST_LINE_MAX 128
-/* CRC, blank, text, newline */
-#define LINE_MAX_LEN (CRC_TEXT_LEN + 1 + LINEFILE_TEXT_MAX + 1)
-/* Two lines, so that one is whole wherever the buffer begins. */
-#define READER_SIZE ((size_t) 2 * LINE_MAX_LEN)
 
 static bool
 io_error(const LineFile *f, const char *what, ErrInfo *err)
@@ -166,9 +162,8 @@ format_crc(char crc[CRC_TEXT_LEN + 1], const void *text, size_t len)
 		crc32c_final(crc32c_update(CRC32C_INIT, text, len)));
 }
 
-/* len bytes without the newline. */
-static bool
-line_is_good(const uint8_t *line, size_t len)
+bool
+linefile_line_is_good(const uint8_t *line, size_t len)
 {
 	char crc[CRC_TEXT_LEN + 1];
 
@@ -202,9 +197,9 @@ linefile_add(LineFile *f, const char *fmt, ...)
 	buf_put_u8(&f->pending, '\n');
 }
 
-/* All of len bytes at offset; false, with err, if they are not there. */
-static bool
-read_at(LineFile *f, uint8_t *buffer, size_t len, int64_t offset, ErrInfo *err)
+bool
+linefile_read(const LineFile *f, uint8_t *buffer, size_t len, int64_t offset,
+	ErrInfo *err)
 {
 	while (len > 0)
 	{
@@ -234,10 +229,10 @@ read_at(LineFile *f, uint8_t *buffer, size_t len, int64_t offset, ErrInfo *err)
 static bool
 find_end(LineFile *f, int64_t size, ErrInfo *err)
 {
-	size_t len = (size_t) Min(size, LINE_MAX_LEN);
+	size_t len = (size_t) Min(size, LINEFILE_LINE_MAX);
 	uint8_t *tail = mem_alloc(len + 1);
 	size_t whole = len;
-	bool ok = read_at(f, tail, len, size - (int64_t) len, err);
+	bool ok = linefile_read(f, tail, len, size - (int64_t) len, err);
 
 	while (ok && whole > 0 && tail[whole - 1] != '\n')
 		whole--;
@@ -246,7 +241,7 @@ find_end(LineFile *f, int64_t size, ErrInfo *err)
 		size_t torn = len - whole;
 
 		if ((whole == 0 && (int64_t) len < size) ||
-			line_is_good(tail + whole, torn - 1))
+			linefile_line_is_good(tail + whole, torn - 1))
 			ok = linefile_damaged(f, size - (int64_t) torn, err);
 	}
 	f->end = size - (int64_t) (len - whole);
@@ -287,7 +282,7 @@ look_at_end(LineFile *f, ErrInfo *err)
 	f->end = st.st_size;
 	if (f->end == 0)
 		return true;
-	if (!read_at(f, &last, 1, f->end - 1, err))
+	if (!linefile_read(f, &last, 1, f->end - 1, err))
 		return false;
 	if (last == '\n')
 		return true;
@@ -327,10 +322,11 @@ read_first_line(LineFile *f, ErrInfo *err)
 	size_t len = (size_t) Min(f->end, (int64_t) sizeof(line));
 	uint8_t *newline;
 
-	if (!read_at(f, line, len, 0, err))
+	if (!linefile_read(f, line, len, 0, err))
 		return false;
 	newline = memchr(line, '\n', len);
-	if (newline == NULL || !line_is_good(line, (size_t) (newline - line)))
+	if (newline == NULL ||
+		!linefile_line_is_good(line, (size_t) (newline - line)))
 		return linefile_damaged(f, 0, err);
 	*newline = '\0';
 	f->first_len = newline + 1 - line;
@@ -460,137 +456,6 @@ linefile_sync(LineFile *f, ErrInfo *err)
 	/* it may be in memory only, where the next reader would believe it */
 	io_error(f, "fsync", err);
 	return f->locked ? cut_back(f) : false;
-}
-
-/* ---- reading ---- */
-
-void
-linereader_init(LineReader *r, LineFile *file)
-{
-	*r = (LineReader){.file = file,
-		.stop = file->end,
-		.base = Min(file->first_len, file->end)};
-	r->buffer = mem_alloc(READER_SIZE + 1);
-}
-
-void
-linereader_init_back(LineReader *r, LineFile *file)
-{
-	linereader_init(r, file);
-	r->base = r->at = file->end;
-}
-
-void
-linereader_clear(LineReader *r)
-{
-	free(r->buffer);
-	r->buffer = NULL;
-}
-
-/* The line of len bytes at pos of the buffer, without its newline. */
-static LineStatus
-take_line(
-	LineReader *r, size_t pos, size_t len, const char **text, ErrInfo *err)
-{
-	uint8_t *line = r->buffer + pos;
-
-	r->at = r->base + (int64_t) pos;
-	if (!line_is_good(line, len))
-	{
-		linefile_damaged(r->file, r->at, err);
-		return LINE_FAILED;
-	}
-	line[len] = '\0';
-	*text = (const char *) line + CRC_TEXT_LEN + 1;
-	/* texts are made of what can be printed */
-	if (strlen(*text) == len - CRC_TEXT_LEN - 1)
-		return LINE_OK;
-	linefile_damaged(r->file, r->at, err);
-	return LINE_FAILED;
-}
-
-/* What has not been taken, at the front of the buffer, and more behind it. */
-static bool
-fill_forwards(LineReader *r, ErrInfo *err)
-{
-	size_t left = r->len - r->pos;
-	int64_t from = r->base + (int64_t) r->len;
-	size_t more = (size_t) Min((int64_t) (READER_SIZE - left), r->stop - from);
-
-	memmove(r->buffer, r->buffer + r->pos, left);
-	r->base += (int64_t) r->pos;
-	r->pos = 0;
-	r->len = left + more;
-	return read_at(r->file, r->buffer + left, more, from, err);
-}
-
-LineStatus
-linereader_next(LineReader *r, const char **text, ErrInfo *err)
-{
-	uint8_t *start = r->buffer + r->pos;
-	uint8_t *newline = memchr(start, '\n', r->len - r->pos);
-	size_t pos;
-
-	if (newline == NULL)
-	{
-		if (!fill_forwards(r, err))
-			return LINE_FAILED;
-		if (r->len == 0)
-			return LINE_END;
-		start = r->buffer;
-		newline = memchr(start, '\n', r->len);
-	}
-	if (newline == NULL)
-	{
-		linefile_damaged(r->file, r->base, err);
-		return LINE_FAILED;
-	}
-	pos = r->pos;
-	r->pos = (size_t) (newline - r->buffer) + 1;
-	return take_line(r, pos, r->pos - 1 - pos, text, err);
-}
-
-/* The buffer ends with the newline of the line before "at"; as much as fits. */
-static bool
-fill_backwards(LineReader *r, ErrInfo *err)
-{
-	r->len = (size_t) Min(r->at, (int64_t) READER_SIZE);
-	r->base = r->at - (int64_t) r->len;
-	return read_at(r->file, r->buffer, r->len, r->base, err);
-}
-
-/* The newline before the one that stands at the end of len bytes. */
-static uint8_t *
-newline_before(LineReader *r, size_t len)
-{
-	return len > 0 ? memrchr(r->buffer, '\n', len - 1) : NULL;
-}
-
-LineStatus
-linereader_previous(LineReader *r, const char **text, ErrInfo *err)
-{
-	size_t len = (size_t) (r->at - r->base);
-	uint8_t *newline;
-
-	if (r->at <= r->file->first_len)
-		return LINE_END;
-	newline = newline_before(r, len);
-	if (newline == NULL && r->base > 0)
-	{
-		if (!fill_backwards(r, err))
-			return LINE_FAILED;
-		len = r->len;
-		newline = newline_before(r, len);
-	}
-	/* the first line is before it, so there is one */
-	if (newline == NULL)
-	{
-		linefile_damaged(r->file, r->base, err);
-		return LINE_FAILED;
-	}
-	newline++;
-	return take_line(r, (size_t) (newline - r->buffer),
-		len - 1 - (size_t) (newline - r->buffer), text, err);
 }
 
 /* ---- what stands in lines ---- */

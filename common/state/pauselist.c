@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state/linefile.h"
+#include "state/linereader.h"
 #include "state/pauselist.h"
 #include "util/mem.h"
 
@@ -93,32 +93,26 @@ parse_line(const char *text, char name[PAUSELIST_NAME_SIZE], bool *paused)
 		   linefile_decode_name(encoded, name, PAUSELIST_NAME_SIZE);
 }
 
+static LineVerdict
+on_line(void *arg, const char *text)
+{
+	char name[PAUSELIST_NAME_SIZE];
+	bool paused;
+
+	if (!parse_line(text, name, &paused))
+		return LINE_WRONG;
+	apply(arg, name, paused);
+	return LINE_GO_ON;
+}
+
 /* With the file locked. */
 static bool
 read_lines(LineFile *file, PauseList *list, ErrInfo *err)
 {
-	LineReader reader;
-	LineStatus status;
-	const char *text;
-
-	linereader_init(&reader, file);
-	while ((status = linereader_next(&reader, &text, err)) == LINE_OK)
-	{
-		char name[PAUSELIST_NAME_SIZE];
-		bool paused;
-
-		if (!parse_line(text, name, &paused))
-		{
-			linefile_damaged(file, reader.at, err);
-			status = LINE_FAILED;
-			break;
-		}
-		apply(list, name, paused);
-	}
-	linereader_clear(&reader);
-	if (status == LINE_FAILED)
-		pauselist_clear(list);
-	return status == LINE_END;
+	if (linereader_each(file, on_line, list, err))
+		return true;
+	pauselist_clear(list);
+	return false;
 }
 
 bool

@@ -14,7 +14,7 @@
 
 #include "decisions.h"
 #include "names.h"
-#include "state/linefile.h"
+#include "state/linereader.h"
 #include "util/mem.h"
 
 /* As journal.c has it. */
@@ -86,25 +86,10 @@ take_line(Decisions *d, const char *text)
 	return true;
 }
 
-static bool
-read_lines(Decisions *d, LineFile *file, ErrInfo *err)
+static LineVerdict
+on_line(void *arg, const char *text)
 {
-	LineStatus status;
-	LineReader r;
-	const char *text;
-
-	linereader_init(&r, file);
-	while ((status = linereader_next(&r, &text, err)) == LINE_OK)
-	{
-		if (!take_line(d, text))
-		{
-			linefile_damaged(file, r.at, err);
-			status = LINE_FAILED;
-			break;
-		}
-	}
-	linereader_clear(&r);
-	return status == LINE_END;
+	return take_line(arg, text) ? LINE_GO_ON : LINE_WRONG;
 }
 
 bool
@@ -121,7 +106,7 @@ decisions_read(
 	ok = linefile_lock(&file, err);
 	linefile_unlock(&file);
 	d->exists = ok && file.end > 0;
-	ok = ok && (!d->exists || read_lines(d, &file, err));
+	ok = ok && (!d->exists || linereader_each(&file, on_line, d, err));
 	linefile_close(&file);
 	return ok;
 }

@@ -101,37 +101,18 @@ MUST_CHECK bool linefile_sync(LineFile *f, ErrInfo *err);
 /* err: the file is damaged near offset "at"; false. */
 bool linefile_damaged(const LineFile *f, int64_t at, ErrInfo *err);
 
-/* ---- reading, in either direction and in bounded memory ---- */
+/* ---- for linereader.c ---- */
 
-typedef struct LineReader
-{
-	LineFile *file;
-	int64_t at;   /* of the line that was read last */
-	int64_t stop; /* forwards */
-	int64_t base; /* where the buffer's bytes stand in the file */
-	size_t len;
-	size_t pos;      /* forwards: of the next line in it */
-	uint8_t *buffer; /* owned */
-} LineReader;
+/* CRC and blank, in front of the text */
+#define LINEFILE_FRONT_LEN 9
+/* and the newline behind it */
+#define LINEFILE_LINE_MAX (LINEFILE_FRONT_LEN + LINEFILE_TEXT_MAX + 1)
 
-typedef enum LineStatus
-{
-	LINE_OK,
-	LINE_END,
-	LINE_FAILED /* err: damage, or the file could not be read */
-} LineStatus;
-
-/* The lines behind the first, up to file->end; it has been locked once. */
-void linereader_init(LineReader *r, LineFile *file);
-/* The same backwards: from file->end on. */
-void linereader_init_back(LineReader *r, LineFile *file);
-void linereader_clear(LineReader *r);
-
-/* The text of a line, without CRC, terminated; good until the next call. */
-MUST_CHECK LineStatus linereader_next(
-	LineReader *r, const char **text, ErrInfo *err);
-MUST_CHECK LineStatus linereader_previous(
-	LineReader *r, const char **text, ErrInfo *err);
+/* Whether its CRC fits a line of len bytes, without the newline. */
+bool linefile_line_is_good(const uint8_t *line, size_t len);
+/* All of len bytes at offset; false, with err, if they are not there. */
+MUST_CHECK bool linefile_read(const LineFile *f, uint8_t *buffer, size_t len,
+	int64_t offset, ErrInfo *err);
 
 /* ---- what stands in lines ---- */
 
