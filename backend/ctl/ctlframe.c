@@ -13,7 +13,8 @@
 #include "ctl/human.h"
 #include "util/mem.h"
 
-#define ALARM_LINES_MAX 3
+#define ALARMS_MAX 3
+#define ALARM_INDENT 12 /* of what its first line has no room for */
 #define CELL_MAX 64
 #define UNKNOWN "-"
 
@@ -58,19 +59,6 @@ bytes_at(
 	strcpy(text, UNKNOWN);
 	if (int_at(result, row, column, &bytes))
 		human_bytes(bytes, text);
-}
-
-/* The first of the columns that is known; false if none is. */
-static bool
-first_int(const PGresult *result, int row, const char *const *columns,
-	size_t count, int64_t *value)
-{
-	for (size_t i = 0; i < count; i++)
-	{
-		if (int_at(result, row, columns[i], value))
-			return true;
-	}
-	return false;
 }
 
 /* Bytes a second, from a counter; false if it is not known. */
@@ -187,12 +175,13 @@ draw_alarms(Pen *pen, const FrameData *now)
 	pen_text(pen, PEN_BOLD, "alarms    ");
 	pen_format(pen, count > 0 ? PEN_YELLOW : PEN_PLAIN, "%d", count);
 	pen_end_line(pen);
-	for (int row = 0; row < Min(count, ALARM_LINES_MAX); row++)
+	for (int row = 0; row < Min(count, ALARMS_MAX); row++)
 	{
 		const char *severity = text_at(view, row, "severity");
 
-		pen_format(pen, alarm_colour(severity), "  %s  %s %s: %s", severity,
-			text_at(view, row, "source"), text_at(view, row, "name"),
+		pen_format(pen, alarm_colour(severity), "  %s  %s %s: ", severity,
+			text_at(view, row, "source"), text_at(view, row, "name"));
+		pen_wrapped(pen, alarm_colour(severity), ALARM_INDENT,
 			text_at(view, row, "message"));
 		pen_end_line(pen);
 	}
@@ -206,6 +195,7 @@ typedef struct Line
 	int row;
 	bool lag_known;
 	int64_t lag;
+	const char *time; /* the column with the time of that lag; NULL: none */
 } Line;
 
 typedef struct Cell
@@ -214,35 +204,39 @@ typedef struct Cell
 	int width; /* negative: to the left */
 } Cell;
 
+/* What a narrow terminal cuts off comes last: all up to SOURCE fit into 80. */
 enum
 {
 	CELL_NAME,
-	CELL_RULE,
 	CELL_STATE,
-	CELL_SOURCE,
-	CELL_SENT,
 	CELL_LAG,
 	CELL_TIME,
 	CELL_RATE,
+	CELL_SOURCE,
+	CELL_RULE,
+	CELL_SENT,
 	CELL_COUNT
 };
 
 static const Cell cells[CELL_COUNT] = {
 	[CELL_NAME] = {"STANDBY", -18},
-	[CELL_RULE] = {"RULE", -12},
 	[CELL_STATE] = {"STATE", -9},
-	[CELL_SOURCE] = {"SOURCE", -8},
-	[CELL_SENT] = {"SENT", -17},
 	[CELL_LAG] = {"LAG", 8},
 	[CELL_TIME] = {"TIME", 8},
 	[CELL_RATE] = {"RATE", 10},
+	[CELL_SOURCE] = {"SOURCE", -8},
+	[CELL_RULE] = {"RULE", -12},
+	[CELL_SENT] = {"SENT", -17},
 };
 
 /* What a receiver does not tell, the next best says: it does not replay. */
-static const char *const lag_columns[] = {
-	"replay_lag_bytes", "flush_lag_bytes", "write_lag_bytes", "sent_lag_bytes"};
-static const char *const time_columns[] = {
-	"replay_lag", "flush_lag", "write_lag"};
+static const struct
+{
+	const char *bytes;
+	const char *time; /* of the same; NULL: there is none */
+} lags[] = {{"replay_lag_bytes", "replay_lag"},
+	{"flush_lag_bytes", "flush_lag"}, {"write_lag_bytes", "write_lag"},
+	{"sent_lag_bytes", NULL}};
 
 static PenColour
 state_colour(const char *state)
@@ -286,19 +280,14 @@ format_sent_rate(
 }
 
 static void
-format_time(const PGresult *view, int row, char text[CELL_MAX])
+format_time(
+	const PGresult *view, int row, const char *column, char text[CELL_MAX])
 {
-	strcpy(text, UNKNOWN);
-	for (size_t i = 0; i < lengthof(time_columns); i++)
-	{
-		const char *value = value_at(view, row, time_columns[i]);
+	const char *value = column != NULL ? value_at(view, row, column) : NULL;
 
-		if (value != NULL)
-		{
-			human_seconds(strtod(value, NULL), text);
-			return;
-		}
-	}
+	strcpy(text, UNKNOWN);
+	if (value != NULL)
+		human_seconds(strtod(value, NULL), text);
 }
 
 /* Why it does not stream, or what else is to be said of it. */
@@ -344,7 +333,7 @@ draw_standby(
 
 	if (line->lag_known)
 		human_bytes(line->lag, lag);
-	format_time(view, row, seconds);
+	format_time(view, row, line->time, seconds);
 	format_sent_rate(now, before, row, rate);
 	for (int i = 0; i < CELL_COUNT; i++)
 	{
@@ -369,6 +358,19 @@ compare_lines(const void *a, const void *b)
 	return one->row - two->row;
 }
 
+static Line
+line_of(const PGresult *view, int row)
+{
+	Line line = {.row = row};
+
+	for (size_t i = 0; i < lengthof(lags) && !line.lag_known; i++)
+	{
+		line.lag_known = int_at(view, row, lags[i].bytes, &line.lag);
+		line.time = lags[i].time;
+	}
+	return line;
+}
+
 /* Those that are farthest behind come first.  malloc'd. */
 static Line *
 sort_standbys(const PGresult *view)
@@ -377,11 +379,7 @@ sort_standbys(const PGresult *view)
 	Line *lines = mem_alloc0(sizeof(Line) * (size_t) Max(count, 1));
 
 	for (int row = 0; row < count; row++)
-	{
-		lines[row].row = row;
-		lines[row].lag_known = first_int(
-			view, row, lag_columns, lengthof(lag_columns), &lines[row].lag);
-	}
+		lines[row] = line_of(view, row);
 	qsort(lines, (size_t) count, sizeof(Line), compare_lines);
 	return lines;
 }

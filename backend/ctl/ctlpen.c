@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ctl/ctloutput.h"
 #include "ctl/ctlpen.h"
@@ -48,13 +49,20 @@ prefix(const Buf *text, int count)
 	return n;
 }
 
+/* Columns that the line has left, where it ends somewhere. */
+static int
+columns_left(const Pen *pen)
+{
+	return pen->paper.width == 0 ? INT32_MAX : pen->paper.width - pen->column;
+}
+
 /* At most max columns of it. */
 static void
 put_span(Pen *pen, PenColour colour, const char *text, int max)
 {
 	const PenPaper *paper = &pen->paper;
 	bool coloured = paper->colour && colour != PEN_PLAIN;
-	int left = paper->width == 0 ? max : Min(max, paper->width - pen->column);
+	int left = Min(max, columns_left(pen));
 	Buf safe;
 
 	if (pen_lines_left(pen) <= 0)
@@ -89,13 +97,55 @@ pen_format(Pen *pen, PenColour colour, const char *fmt, ...)
 	pen_text(pen, colour, text);
 }
 
+/* Bytes of the words that fit into so many columns; 0: not even one does. */
+static size_t
+fitting_words(const char *text, int columns)
+{
+	char part[TEXT_MAX];
+	size_t fits = 0;
+	size_t end = 0;
+
+	for (;;)
+	{
+		end += strcspn(text + end, " ");
+		snprintf(part, sizeof(part), "%.*s", (int) end, text);
+		if (ctloutput_width(part) > (size_t) columns)
+			return fits;
+		fits = end;
+		if (text[end] == '\0')
+			return fits;
+		end += strspn(text + end, " ");
+	}
+}
+
+void
+pen_wrapped(Pen *pen, PenColour colour, int indent, const char *text)
+{
+	while (pen_lines_left(pen) > 0)
+	{
+		size_t fits = fitting_words(text, columns_left(pen));
+
+		if (fits == 0 && pen->column <= indent)
+			fits = strlen(text); /* a word longer than a line is cut */
+		pen_format(pen, colour, "%.*s", (int) fits, text);
+		text += fits;
+		text += strspn(text, " ");
+		if (*text == '\0')
+			return;
+		pen_end_line(pen);
+		pen_format(pen, PEN_PLAIN, "%*s", indent, "");
+	}
+}
+
 void
 pen_cell(Pen *pen, PenColour colour, int width, const char *text)
 {
-	int columns = abs(width);
+	int columns = Min(abs(width), Max(columns_left(pen), 0));
 	size_t wanted = ctloutput_width(text);
 	int pad = wanted < (size_t) columns ? columns - (int) wanted : 0;
 
+	if (columns == 0)
+		return;
 	if (width > 0)
 		pen_format(pen, PEN_PLAIN, "%*s", pad, "");
 	if (wanted > (size_t) columns)

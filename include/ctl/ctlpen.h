@@ -44,8 +44,14 @@ void pen_format(Pen *pen, PenColour colour, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
 /*
+ * The words of it, on as many lines as it takes: those behind the first begin with
+ * indent blanks.
+ */
+void pen_wrapped(Pen *pen, PenColour colour, int indent, const char *text);
+
+/*
  * In so many columns: to the right of them, or, if width is negative, to the left.
- * What is too long ends with "~".
+ * What is too long, for them or for the line, ends with "~".
  */
 void pen_cell(Pen *pen, PenColour colour, int width, const char *text);
 

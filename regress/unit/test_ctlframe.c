@@ -247,18 +247,17 @@ a_frame_has_all_by_lag(void **state UNUSED)
 		"alarms    1\n"
 		"  critical  spool pg_wal: disk full\n"
 		"\n"
-		"STANDBY             RULE          STATE      SOURCE    SENT"
-		"                    LAG      TIME        RATE  \n"
-		"far                 berlin        catchup    spool     0/1000060"
-		"             48 MB   1.5 min           -  \n"
-		"receiver            paris         halted     ring      0/2000000"
-		"            4.9 kB         -           -  asked for WAL \\x1b[31m "
-		"that "
-		"is gone\n"
-		"near                berlin        streaming  ring      0/3000060"
-		"             100 B    0.01 s           -  \n"
-		"new                 paris         startup    -         -"
-		"                         -         -           -  \n");
+		"STANDBY             STATE           LAG      TIME        RATE  SOURCE"
+		"    RULE          SENT               \n"
+		"far                 catchup       48 MB   1.5 min           -  spool "
+		"    berlin        0/1000060          \n"
+		"receiver            halted       4.9 kB         -           -  ring  "
+		"    paris         0/2000000          asked for WAL \\x1b[31m that is "
+		"gone\n"
+		"near                streaming     100 B    0.01 s           -  ring  "
+		"    berlin        0/3000060          \n"
+		"new                 startup           -         -           -  -     "
+		"    paris         -                  \n");
 	frame_clear(&now);
 }
 
@@ -289,10 +288,65 @@ rates_are_what_has_come_since(void **state UNUSED)
 	ctlframe_draw(&out, &now, &before, &paper);
 	text = taken(&out);
 	assert_non_null(strstr(text, "received 0/3000060  1.0 MB/s\n"));
-	assert_non_null(strstr(text, "1.5 min    512 kB/s  \n"));
-	assert_non_null(strstr(text, "0.01 s           -  \n"));
+	assert_non_null(strstr(text, "1.5 min    512 kB/s  spool"));
+	assert_non_null(strstr(text, "0.01 s           -  ring"));
 	frame_clear(&now);
 	frame_clear(&before);
+}
+
+/* On the terminal that everybody has: how far behind, and what the matter is. */
+static void
+a_narrow_frame_has_what_matters(void **state UNUSED)
+{
+	static const char *const long_alarm[] = {"warning", "standby", "far",
+		"standby of rule \"berlin\" is stalled: replay has not moved for 48 s "
+		"at 0/1000060, although WAL up to 0/3000060 has been sent"};
+	static const PenPaper paper = {.width = 80, .height = 24};
+	FrameData now = frame_at(5000, 2, 0);
+	const char *text;
+	Buf out;
+
+	PQclear(now.views[FRAME_ALARMS]);
+	now.views[FRAME_ALARMS] = result_of(4, alarm_names, NULL, 1, long_alarm);
+	buf_init(&out, OUT_MAX);
+	ctlframe_draw(&out, &now, NULL, &paper);
+	text = taken(&out);
+	assert_non_null(strstr(text,
+		"  warning  standby far: standby of rule \"berlin\" is stalled: replay "
+		"has not\n"
+		"            moved for 48 s at 0/1000060, although WAL up to 0/3000060 "
+		"has been\n"
+		"            sent\n"));
+	assert_non_null(strstr(text,
+		"STANDBY             STATE           LAG      TIME        RATE  SOURCE"
+		"    RULE   "));
+	assert_non_null(
+		strstr(text, "far                 catchup       48 MB   1.5 "
+					 "min           -  spool     berlin \n"));
+	frame_clear(&now);
+}
+
+/* Of one that does not replay, the time is that of the same lag as the bytes. */
+static void
+lag_and_time_are_of_one_kind(void **state UNUSED)
+{
+	static const char *const names[] = {"application_name", "state",
+		"replay_lag_bytes", "flush_lag_bytes", "write_lag_bytes",
+		"sent_lag_bytes", "replay_lag", "flush_lag", "write_lag"};
+	static const char *const values[] = {
+		"receiver", "streaming", NULL, NULL, "2048", "0", NULL, "250", "0.25"};
+	static const PenPaper paper = {0};
+	FrameData now = frame_at(5000, 0, 0);
+	Buf out;
+
+	PQclear(now.views[FRAME_STANDBYS]);
+	now.views[FRAME_STANDBYS] =
+		result_of(lengthof(names), names, NULL, 1, values);
+	buf_init(&out, OUT_MAX);
+	ctlframe_draw(&out, &now, NULL, &paper);
+	assert_non_null(strstr(
+		taken(&out), "receiver            streaming    2.0 kB    0.25 s"));
+	frame_clear(&now);
 }
 
 /* Columns of the longest line, and lines; the text has no colours. */
@@ -411,6 +465,8 @@ main(void)
 		cmocka_unit_test(json_has_types),
 		cmocka_unit_test(a_frame_has_all_by_lag),
 		cmocka_unit_test(rates_are_what_has_come_since),
+		cmocka_unit_test(a_narrow_frame_has_what_matters),
+		cmocka_unit_test(lag_and_time_are_of_one_kind),
 		cmocka_unit_test(a_frame_fits_into_any_window),
 		cmocka_unit_test(colours_are_asked_for),
 		cmocka_unit_test(what_is_not_there_is_unknown),
