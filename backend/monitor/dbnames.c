@@ -132,7 +132,7 @@ go_on_asking(void)
 static void
 go_on_connecting(void)
 {
-	switch (PQconnectPoll(dbnames.conn))
+	switch (pgconn_poll(dbnames.conn))
 	{
 		case PGRES_POLLING_READING:
 			wait_for(EV_READ);
@@ -205,7 +205,7 @@ dbnames_ask(void)
 		return false;
 	}
 	evtimer_add(dbnames.timeout, &tv);
-	/* as the start of PQconnectPoll() is to be driven */
+	/* as the start of pgconn_poll() is to be driven */
 	wait_for(EV_WRITE);
 	return true;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "process/pgconn.h"
+#include "process/signals.h"
 #include "util/monotime.h"
 
 #define CONNECT_TIMEOUT "10"
@@ -219,7 +220,10 @@ pgconn_start(const Config *config, PgConnKind kind, const char *application,
 	if (!params_build(
 			&p, config, kind, application, force_application, pin, err))
 		return NULL;
+	/* it looks names up, and waits for that */
+	signals_exit_at_once(true);
 	conn = PQconnectStartParams(p.keywords, p.values, 0);
+	signals_exit_at_once(false);
 	params_clear(&p);
 	if (conn == NULL || PQstatus(conn) == CONNECTION_BAD)
 	{
@@ -228,6 +232,18 @@ pgconn_start(const Config *config, PgConnKind kind, const char *application,
 		return NULL;
 	}
 	return conn;
+}
+
+PostgresPollingStatusType
+pgconn_poll(PGconn *conn)
+{
+	PostgresPollingStatusType status;
+
+	/* the name of the next host, if there are several */
+	signals_exit_at_once(true);
+	status = PQconnectPoll(conn);
+	signals_exit_at_once(false);
+	return status;
 }
 
 PGconn *
@@ -240,7 +256,9 @@ pgconn_connect(const Config *config, PgConnKind kind, const char *application,
 	if (!params_build(
 			&p, config, kind, application, force_application, pin, err))
 		return NULL;
+	signals_exit_at_once(true);
 	conn = PQconnectdbParams(p.keywords, p.values, 0);
+	signals_exit_at_once(false);
 	params_clear(&p);
 	if (conn == NULL || PQstatus(conn) != CONNECTION_OK)
 	{
@@ -251,7 +269,9 @@ pgconn_connect(const Config *config, PgConnKind kind, const char *application,
 	return conn;
 }
 
-/* Until a result can be fetched without waiting, or the time is up. */
+/*
+ * Until a result can be fetched without waiting, the time is up, or we are to stop.
+ */
 static bool
 wait_for_result(PGconn *conn, int64_t deadline, ErrInfo *err)
 {
@@ -268,7 +288,10 @@ wait_for_result(PGconn *conn, int64_t deadline, ErrInfo *err)
 		if (left <= 0)
 			return errinfo_set(
 				err, SQLSTATE_CONNECTION_FAILURE, "upstream does not answer");
-		if (poll(&fd, 1, (int) left) < 0 && errno != EINTR)
+		if (signals_stop_requested())
+			return errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
+				"walbouncer stops before upstream has answered");
+		if (signals_poll(&fd, 1, (int) left) < 0 && errno != EINTR)
 			return errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
 				"could not wait for upstream: %m");
 		if ((fd.revents & (POLLIN | POLLERR | POLLHUP)) &&

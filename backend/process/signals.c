@@ -4,7 +4,10 @@
  */
 #include "base.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "exitcode.h"
@@ -30,12 +33,12 @@ on_signal(int signo)
 		flags.cancel = 1;
 	else if (signo == SIGHUP)
 		flags.hangup = 1;
+	else if (signo == SIGUSR2)
+		flags.drain = 1;
 	else if (flags.exit_at_once)
 		_exit(EXITCODE_OK);
-	else if (signo == SIGTERM)
-		flags.stop = 1;
 	else
-		flags.drain = 1;
+		flags.stop = 1;
 	board_wake_self();
 }
 
@@ -104,6 +107,31 @@ void
 signals_exit_at_once(bool on)
 {
 	flags.exit_at_once = on;
-	if (on && (flags.stop || flags.drain))
+	if (on && flags.stop)
 		_exit(EXITCODE_OK);
+}
+
+int
+signals_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+	struct timespec timeout = {
+		.tv_sec = timeout_ms / 1000,
+		.tv_nsec = timeout_ms % 1000 * 1000000L,
+	};
+	sigset_t term;
+	sigset_t before;
+	int saved_errno;
+	int n = -1;
+
+	/* held back until the kernel waits, so that none is missed in between */
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, &before);
+	errno = EINTR;
+	if (!flags.stop)
+		n = ppoll(fds, count, timeout_ms < 0 ? NULL : &timeout, &before);
+	saved_errno = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = saved_errno;
+	return n;
 }

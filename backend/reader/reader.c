@@ -89,10 +89,15 @@ tell_streaming(TimeLineId tli)
 		reader.up.facts.port);
 }
 
-/* What has gone wrong, for the log and the board. */
+/*
+ * What has gone wrong, for the log and the board; not that the upstream had not
+ * answered yet when we were told to stop.
+ */
 static void
 warn(const ErrInfo *err)
 {
+	if (signals_stop_requested())
+		return;
 	log_err_limited(&reader.limit, LOG_WARNING, err);
 	snprintf(reader.status.reason, sizeof(reader.status.reason), "%.*s",
 		BOARD_ALARM_SIZE - 1, err->message);
@@ -200,7 +205,7 @@ publish_facts(void)
 	if (config_has_spool(config) &&
 		(!upstream_keep_histories(config, &reader.up, &err) ||
 			!factsfile_write(config->state_directory, facts, &err)))
-		log_err(LOG_WARNING, &err);
+		warn(&err);
 	facts_publish(facts);
 	board_wake_sleepers(); /* there may be another timeline to follow */
 }
@@ -251,16 +256,14 @@ move(Position *position)
 
 	log_msg(LOG_LOG, "upstream.conninfo or upstream.slot has changed, moving");
 	*position = find_position();
-	signals_exit_at_once(true);
 	if (!meet_upstream(reader.ctx->config, position, &next, &err))
 	{
-		signals_exit_at_once(false);
 		warn(&err);
-		log_msg(LOG_WARNING, "staying with the upstream at %s port %s",
-			reader.up.facts.host, reader.up.facts.port);
+		if (!signals_stop_requested())
+			log_msg(LOG_WARNING, "staying with the upstream at %s port %s",
+				reader.up.facts.host, reader.up.facts.port);
 		return false;
 	}
-	signals_exit_at_once(false);
 	PQfinish(reader.up.conn);
 	reader.up = next;
 	reader.anew = false; /* that was said of the other one */
@@ -331,14 +334,10 @@ serve_one_connection(void)
 {
 	Position position = find_position();
 	ErrInfo err;
-	bool connected;
 
 	board_set_state(CELL_STARTUP);
 	title_set("reader connecting");
-	signals_exit_at_once(true);
-	connected = meet_upstream(reader.ctx->config, &position, &reader.up, &err);
-	signals_exit_at_once(false);
-	if (!connected)
+	if (!meet_upstream(reader.ctx->config, &position, &reader.up, &err))
 	{
 		warn(&err);
 		return;

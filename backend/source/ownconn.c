@@ -18,6 +18,7 @@
 
 #include "pq/replication.h"
 #include "process/pgconn.h"
+#include "process/signals.h"
 #include "source/ownconn.h"
 #include "util/buf.h"
 #include "util/log.h"
@@ -111,7 +112,7 @@ own_retry_later(OwnConn *own, const ErrInfo *err)
 	int longest =
 		Max(own->ctx->config->wal_retrieve_retry_interval_ms, FIRST_PAUSE_MS);
 
-	if (err != NULL)
+	if (err != NULL && !signals_stop_requested())
 		log_err_limited(&own->limit, LOG_WARNING, err);
 	ownconn_close(own);
 	own->failures++;
@@ -302,7 +303,7 @@ own_poll_connect(
 
 	while (poll(&fd, 1, 0) > 0)
 	{
-		own->polling = PQconnectPoll(own->conn);
+		own->polling = pgconn_poll(own->conn);
 		if (own->polling == PGRES_POLLING_OK)
 			return own_start(own, line, tli, lsn, err);
 		if (own->polling == PGRES_POLLING_FAILED)

@@ -21,7 +21,13 @@ typedef enum PgConnKind
 } PgConnKind;
 
 /*
- * Begin to connect, without waiting: drive with PQconnectPoll().  application
+ * libpq may wait long: for names to be looked up, and in pgconn_connect for the
+ * upstream.  TERM ends the process at once then.  The other functions that wait come
+ * back, with 08006, when it is to stop.
+ */
+
+/*
+ * Begin to connect, without waiting: drive with pgconn_poll().  application
  * becomes fallback_application_name, unless force_application is set: then it is
  * the name, whatever the conninfo says (so that only the reader can be meant by
  * synchronous_standby_names).  pin, if not NULL, names the server that the reader
@@ -33,8 +39,11 @@ MUST_CHECK PGconn *pgconn_start(const Config *config, PgConnKind kind,
 	const char *application, bool force_application, const Facts *pin,
 	ErrInfo *err);
 
+/* PQconnectPoll(). */
+PostgresPollingStatusType pgconn_poll(PGconn *conn);
+
 /*
- * The same, and wait.  libpq does the waiting, host by host, with
+ * As pgconn_start, and wait.  libpq does the waiting, host by host, with
  * connect_timeout; where neither conninfo nor environment set one, it is 10 s.
  */
 MUST_CHECK PGconn *pgconn_connect(const Config *config, PgConnKind kind,

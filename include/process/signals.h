@@ -16,6 +16,8 @@
 
 #include "base.h"
 
+#include <poll.h>
+
 /* Replace what the supervisor had set up. */
 void signals_setup_child(void);
 
@@ -26,9 +28,15 @@ bool signals_take_cancel(void);
 bool signals_take_hangup(void);
 
 /*
- * While on, TERM and USR2 end the process at once: for a process that may block
- * in a library and has nothing to tidy up.
+ * While on, TERM ends the process at once: for what may block in a library, which
+ * nothing else gets out of.
  */
 void signals_exit_at_once(bool on);
+
+/*
+ * As poll(), which a signal to stop cuts short at any time: also one that has come
+ * before, after the caller has looked.  -1 and EINTR then.
+ */
+int signals_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 
 #endif /* PROCESS_SIGNALS_H */
