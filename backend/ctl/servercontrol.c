@@ -249,22 +249,40 @@ stop_for_restart(const CtlArgs *args, const char *pid_file, InstanceState state,
 	return false;
 }
 
+/*
+ * Without new ones it gets the options that it had.  They are for a shell of ours,
+ * and the file is another user's if we are root.  False if they cannot be had.
+ */
+static bool
+choose_options(const CtlArgs *args, const char *pid_file, const PidNote *note,
+	const char **options)
+{
+	*options = args->options != NULL ? args->options : note->options;
+	if (*options == NULL || *options == args->options ||
+		pidnote_options_good(*options))
+		return true;
+	say_error("invalid data in PID file \"%s\"", pid_file);
+	fputs("HINT:  Say with \"-o\" which options the server is to have.\n",
+		stderr);
+	return false;
+}
+
 int
 servercontrol_restart(const CtlArgs *args)
 {
 	Instance instance;
 	InstanceState state;
 	PidNote note;
+	const char *options;
 	int status = EXIT_FAILURE;
 
 	if (!open_startable(args, &instance))
 		return EXIT_FAILURE;
 	if (look(instance.pid_file, &state, &note))
 	{
-		/* without new ones it gets the options that it had */
-		if (stop_for_restart(args, instance.pid_file, state, &note))
-			status = launch_run(args, &instance,
-				args->options != NULL ? args->options : note.options);
+		if (choose_options(args, instance.pid_file, &note, &options) &&
+			stop_for_restart(args, instance.pid_file, state, &note))
+			status = launch_run(args, &instance, options);
 		pidnote_clear(&note);
 	}
 	instance_close(&instance);

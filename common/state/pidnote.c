@@ -82,6 +82,52 @@ format_overrides(const ConfigOverrides *o)
 	return text;
 }
 
+/* Behind a word that quote() has made; NULL if p is at none. */
+static const char *
+skip_quoted(const char *p)
+{
+	if (*p++ != '\'')
+		return NULL;
+	while ((p = strchr(p, '\'')) != NULL && strncmp(p, "'\\''", 4) == 0)
+		p += 4;
+	return p != NULL ? p + 1 : NULL;
+}
+
+/* Behind a word of format_overrides(); NULL if p is at none. */
+static const char *
+skip_override(const char *p)
+{
+	static const char *const options[] = {
+		"--port=", "--host=", "--masterport="};
+
+	if (strncmp(p, "-v", 2) == 0)
+		return p + 2;
+	for (size_t i = 0; i < lengthof(options); i++)
+	{
+		size_t len = strlen(options[i]);
+
+		if (strncmp(p, options[i], len) == 0)
+			return skip_quoted(p + len);
+	}
+	return NULL;
+}
+
+bool
+pidnote_options_good(const char *options)
+{
+	const char *p = options;
+
+	while (*p != '\0')
+	{
+		if (p != options && *p++ != ' ')
+			return false;
+		p = skip_override(p);
+		if (p == NULL)
+			return false;
+	}
+	return true;
+}
+
 char *
 pidnote_path(const char *pid_file, const char *state_directory)
 {

@@ -58,4 +58,10 @@ typedef struct PidNote
 void pidnote_parse(char *text, PidNote *note);
 void pidnote_clear(PidNote *note);
 
+/*
+ * Whether options are words that a supervisor may have written, which a shell takes
+ * as they are.  Who can write a pid file is not to say more than that.
+ */
+bool pidnote_options_good(const char *options);
+
 #endif /* STATE_PIDNOTE_H */

@@ -368,6 +368,15 @@ is((split /\n/, slurp_file($pid_file))[3], $port, 'gives it those that it had');
 is(ctl('restart', '-l', $log, '-o', '')->{status}, 0, 'restart with other options');
 is((split /\n/, slurp_file($pid_file))[3], $wb->port, 'gives it those');
 is(ctl('stop')->{status}, 0, 'and it stops');
+# root would run what the daemon's user has written there
+my $proof = $wb->dir . '/proof';
+append_to_file($pid_file, "4194304\n\n0\n$port\n\n\n\nready\n--host=\$(touch '$proof')\n");
+$r = ctl('restart', '-l', $log);
+is($r->{status}, 1, 'restart with options that no walbouncer has written');
+like($r->{err}, qr/invalid data in PID file "\Q$pid_file\E"/, 'which it says');
+ok(!-e $proof, 'and nothing of them is run');
+is(ctl('restart', '-l', $log, '-o', '')->{status}, 0, 'restart with options of its own');
+is(ctl('stop')->{status}, 0, 'and it stops');
 $r = ctl('start', '-o', '--no-such-option');
 is($r->{status}, 1, 'start with a wrong option');
 like($r->{err}, qr/unknown option "--no-such-option"/, 'which it says');

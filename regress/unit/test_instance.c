@@ -71,6 +71,45 @@ what_the_supervisor_writes_is_read(void **state UNUSED)
 	free(text);
 }
 
+static void
+options_are_words_that_a_shell_only_takes(void **state UNUSED)
+{
+	static const struct
+	{
+		const char *options;
+		bool good;
+	} rows[] = {
+		{"", true},
+		{"-v", true},
+		{"-v -v", true},
+		{"--port='5434' --host='it'\\''s' --masterport='1' -v", true},
+		{"--host=''", true},
+		{"--host=';$(x) `x`'", true},
+		{"--host='''", false},
+		{"--host='a'\\''", false},
+		{"--host='a'b", false},
+		{"--host='a';x", false},
+		{"--host='a' ;x", false},
+		{"--host='a'\\'';x", false},
+		{"--host=a", false},
+		{"--host=", false},
+		{"--config='x'", false},
+		{"-vv", false},
+		{"-v;x", false},
+		{"-v  -v", false},
+		{" -v", false},
+		{"-v ", false},
+		{"x", false},
+		{"$(x)", false},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		if (pidnote_options_good(rows[i].options) != rows[i].good)
+			fail_msg("%s", rows[i].options);
+	}
+}
+
 /* It is read while it is written: what is there of it is not made up. */
 static void
 a_cut_pid_file_has_fewer_lines(void **state UNUSED)
@@ -256,6 +295,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_lines_of_a_pid_file_are_read),
 		cmocka_unit_test(what_the_supervisor_writes_is_read),
+		cmocka_unit_test(options_are_words_that_a_shell_only_takes),
 		cmocka_unit_test(a_cut_pid_file_has_fewer_lines),
 		cmocka_unit_test(the_lock_tells_whether_it_runs),
 		cmocka_unit_test(a_locked_file_with_nonsense_is_an_error),
