@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,6 +170,27 @@ show_log_end(const char *path, off_t length)
 		fputc('\n', stderr);
 }
 
+/* What is being waited for; 0: nothing. */
+static volatile sig_atomic_t starting_pid;
+
+/* ^C, which the server is not told by the terminal: no start is left half-way. */
+static void
+on_interrupt(int number)
+{
+	kill((pid_t) starting_pid, SIGINT);
+	raise(number); /* the action is the default one again */
+}
+
+static void
+stop_when_interrupted(pid_t pid)
+{
+	struct sigaction interrupt = {
+		.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND};
+
+	starting_pid = pid;
+	sigaction(SIGINT, &interrupt, NULL);
+}
+
 /* The logs, one of which may be what the configuration names, say why. */
 static int
 start_and_wait(const CtlArgs *args, const Instance *instance,
@@ -189,6 +211,7 @@ start_and_wait(const CtlArgs *args, const Instance *instance,
 		say(args->silent, "server starting\n");
 		return EXIT_SUCCESS;
 	}
+	stop_when_interrupted(pid);
 	say(args->silent, "waiting for server to start...");
 	switch (wait_for_server(args, instance->pid_file, pid))
 	{

@@ -386,6 +386,26 @@ is($r->{status}, $theirs->{status}, 'start with a log that cannot be written');
 like($r->{err}, qr/could not open log file "\/nonexistent\/log"/, 'which it says');
 is(ctl('start', '-p', '/nonexistent')->{status}, 1, 'start of a program that is not there');
 
+# -- ^C --------------------------------------------------------------------------------
+
+# A program that is never ready.
+my $endless = $wb->dir . '/endless';
+append_to_file($endless, "#!/bin/sh\ntrap 'exec mv \"\$0.began\" \"\$0.ended\"' INT\n"
+	  . ">\"\$0.began\"\nwhile :; do sleep 0.1; done\n");
+chmod 0755, $endless or die "could not chmod \"$endless\": $!";
+foreach my $start ([ $pg_ctl, 'start', '-D', $data ], [ $ctl, 'start', '-c', $wb->{config_file} ])
+{
+	my $run = IPC::Run::start([ @$start, '-l', $log, '-p', $endless ], '<', '/dev/null', '>', \my $out, '2>&1');
+
+	ok(poll_until(sub { -e "$endless.began" }, 20), "$start->[0] starts a program");
+	ok(poll_until(sub { $run->pump_nb; $out =~ m{waiting} }, 20), "and waits for it");
+	$run->signal('INT');
+	$run->finish;
+	is(($run->full_results)[0] & 127, 2, '^C ends it');
+	ok(poll_until(sub { -e "$endless.ended" }, 20), 'and with it what it has started');
+	unlink "$endless.ended";
+}
+
 # -- the command line ----------------------------------------------------------------
 
 foreach my $args ([], ['nonsense'], [ 'start', 'stop' ], [ 'stop', 'x' ], [ 'start', '-Q' ])
