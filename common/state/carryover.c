@@ -372,7 +372,7 @@ carryover_apply(
 	if (params->key.state_directory[0] == '\0')
 		return true;
 	ok = ledger_look(&params->key, &counts, &s.lacks, err) &&
-		 ledger_each_rule(params->key.state_directory, on_rule, &s, err);
+		 ledgerfile_each_rule(params->key.state_directory, on_rule, &s, err);
 	drop_what_is_out(&s.lacks, *scope);
 	if (ok && s.lacks.count > 0)
 	{

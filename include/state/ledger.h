@@ -3,11 +3,9 @@
  *		What one standby has been given under a rule with a filter: for an
  *		auditor, and for itself, when it goes on in the middle of a record.
  *
- * state_directory/ledger/RULE/USER@APPLICATION_NAME, in which %XX stands for what
- * is not a letter, digit, '_', '.' or '-'; what is too long for a file name ends in
- * '~' and a digest.  Append-only text, a CRC-32C in front of each line (see
- * linefile.h); SESSION, a process id and a time, tells the lines of one stream from
- * those of another that used the same name at the same time:
+ * One file each, see ledgerfile.h.  Append-only text, a CRC-32C in front of each line
+ * (see linefile.h); SESSION, a process id and a time, tells the lines of one stream
+ * from those of another that used the same name at the same time:
  *
  *		walbouncer-ledger 1 SYSTEM-IDENTIFIER
  *		begin SESSION LSN TLI DIGEST TIME		from here on, by this filter
@@ -22,11 +20,10 @@
  * kept, their bytes, records blanked, their bytes.  If there are more databases than
  * a line takes, another "range" with the same FROM and TO goes on with them; so a
  * reader needs memory for one line only.  TIME comes last in its line, as it has
- * blanks.  "begin" is durable before the
- * first byte is sent; "range" and "straddle" before the first byte of the segment
- * that follows.  A session without "end" was cut off: less than a segment more than
- * its last range was sent, by the filter that its last "begin" names; the standby
- * asks for that segment again.
+ * blanks.  "begin" is durable before the first byte is sent; "range" and "straddle"
+ * before the first byte of the segment that follows.  A session without "end" was cut
+ * off: less than a segment more than its last range was sent, by the filter that its
+ * last "begin" names; the standby asks for that segment again.
  *
  * "lacks" comes on top of what the rule's scope journal has out, see carryover.h.
  * What stands before a "left" or a "rescope" is no more what the standby lacks.
@@ -36,21 +33,11 @@
 
 #include "base.h"
 
+#include "state/ledgerfile.h"
+#include "state/ledgerline.h"
 #include "util/errinfo.h"
-#include "util/lsn.h"
-#include "wal/straddle.h"
-#include "wal/tally.h"
-#include "wal/walscope.h"
 
 typedef struct Ledger Ledger;
-
-/* What a standby lacks of a database or tablespace: all from since on. */
-typedef struct Lack
-{
-	ScopeKind kind;
-	Oid oid;
-	Lsn since;
-} Lack;
 
 typedef struct Lacks
 {
@@ -63,21 +50,10 @@ typedef struct Lacks
 bool lacks_add(Lacks *lacks, ScopeKind kind, Oid oid, Lsn since);
 void lacks_clear(Lacks *lacks);
 
-/* The standby, and what the ledger lies under. */
-typedef struct LedgerKey
-{
-	const char *state_directory;
-	const char *rule;
-	const char *user;
-	const char *application_name; /* may be "" */
-	uint64_t system_identifier;
-} LedgerKey;
-
 /*
  * Open it, making it if there is none, unless the rule has LEDGER_FILES_MAX of them
- * already: application_name is the client's to choose.  NULL, with err, on failure.
+ * already.  NULL, with err, on failure.
  */
-#define LEDGER_FILES_MAX 1000
 MUST_CHECK Ledger *ledger_open(const LedgerKey *key, ErrInfo *err);
 /* Without a word: ledger_end comes before this, unless the stream failed. */
 void ledger_close(Ledger *ledger);
@@ -123,43 +99,11 @@ MUST_CHECK bool ledger_add_lacks(
 /* The standby comes under another rule from now on.  Durable. */
 MUST_CHECK bool ledger_leave(const LedgerKey *key, ErrInfo *err);
 
-/* Called for each rule that may have ledgers; false stops. */
-typedef bool (*LedgerRuleVisitor)(void *arg, const char *rule, ErrInfo *err);
-MUST_CHECK bool ledger_each_rule(const char *state_directory,
-	LedgerRuleVisitor visit, void *arg, ErrInfo *err);
-
 /* Mark all ledgers of a rule: its standbys were rebuilt. */
 MUST_CHECK bool ledger_forget(
 	const char *state_directory, const char *rule, ErrInfo *err);
 
 /* ---- reading, for tools ---- */
-
-typedef enum LedgerLineKind
-{
-	LEDGER_BEGIN,
-	LEDGER_RANGE,
-	LEDGER_STRADDLE,
-	LEDGER_END,
-	LEDGER_LACKS,
-	LEDGER_LEFT,
-	LEDGER_RESCOPE
-} LedgerLineKind;
-
-#define LEDGER_SESSION_SIZE 40
-
-typedef struct LedgerLine
-{
-	LedgerLineKind kind;
-	char session[LEDGER_SESSION_SIZE];
-	Lsn from;
-	Lsn to; /* for others than ranges the same as from */
-	TimeLineId tli;
-	uint64_t digest;
-	char time[32];     /* as PostgreSQL prints it, UTC */
-	Tally tally;       /* LEDGER_RANGE; the reader's, good for the call */
-	Straddle straddle; /* LEDGER_STRADDLE */
-	Lack lack;         /* LEDGER_LACKS */
-} LedgerLine;
 
 /* Called for each line; false stops the reading without error. */
 typedef bool (*LedgerVisitor)(void *arg, const LedgerLine *line);
