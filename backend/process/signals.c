@@ -18,6 +18,7 @@
 static struct
 {
 	volatile sig_atomic_t stop;
+	volatile sig_atomic_t killed;
 	volatile sig_atomic_t drain;
 	volatile sig_atomic_t cancel;
 	volatile sig_atomic_t hangup;
@@ -25,7 +26,7 @@ static struct
 } flags;
 
 static void
-on_signal(int signo)
+on_signal(int signo, siginfo_t *info, void *context UNUSED)
 {
 	if (signo == SIGQUIT)
 		_exit(EXITCODE_OK);
@@ -38,7 +39,11 @@ on_signal(int signo)
 	else if (flags.exit_at_once)
 		_exit(EXITCODE_OK);
 	else
+	{
 		flags.stop = 1;
+		if (info->si_pid != getppid())
+			flags.killed = 1;
+	}
 	board_wake_self();
 }
 
@@ -55,13 +60,14 @@ signals_setup_child(void)
 {
 	static const int handled[] = {SIGTERM, SIGUSR2, SIGINT, SIGQUIT, SIGHUP};
 	static const int ignored[] = {SIGPIPE};
-	struct sigaction action = {.sa_flags = SA_RESTART};
+	struct sigaction action = {.sa_flags = SA_RESTART | SA_SIGINFO};
 	sigset_t none;
 
 	sigemptyset(&action.sa_mask);
-	action.sa_handler = on_signal;
+	action.sa_sigaction = on_signal;
 	for (size_t i = 0; i < lengthof(handled); i++)
 		sigaction(handled[i], &action, NULL);
+	action.sa_flags = SA_RESTART;
 	action.sa_handler = on_reopen;
 	sigaction(SIGUSR1, &action, NULL);
 	action.sa_handler = SIG_IGN;
@@ -77,6 +83,12 @@ bool
 signals_stop_requested(void)
 {
 	return flags.stop;
+}
+
+bool
+signals_killed(void)
+{
+	return flags.killed;
 }
 
 bool

@@ -94,14 +94,20 @@ streamends_answer(
 }
 
 /*
- * As a server does that shuts down (walsender.c, WalSndDone): CommandComplete
- * without CopyDone.
+ * As a server does: CommandComplete without CopyDone if it shuts down (walsender.c,
+ * WalSndDone), an error if an operator has ended this stream alone.
  */
 void
 streamends_shut_down(Session *s, Lsn sent)
 {
 	Client *client = &s->client;
 
+	if (signals_killed())
+	{
+		log_msg(LOG_LOG, "stream ended at " LSN_FORMAT ", by an operator",
+			LSN_ARGS(sent));
+		session_shutdown(s);
+	}
 	if (client_flush_wait(client, GOODBYE_MS))
 	{
 		message_command_complete(client_out(client), "COPY 0");

@@ -23,6 +23,8 @@ void signals_setup_child(void);
 
 bool signals_stop_requested(void);
 bool signals_drain_requested(void);
+/* Whether it was not the supervisor that said TERM: an operator means this one. */
+bool signals_killed(void);
 /* True once for each request. */
 bool signals_take_cancel(void);
 bool signals_take_hangup(void);

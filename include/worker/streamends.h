@@ -33,7 +33,7 @@ MUST_CHECK SourceStatus streamends_probe(
 void streamends_answer(
 	Session *s, const Source *source, StreamEnd end, const ErrInfo *err);
 
-/* We are to stop, and the stream ends at sent. */
+/* We are to stop, all of us or this stream alone; it ends at sent. */
 void streamends_shut_down(Session *s, Lsn sent) NORETURN;
 
 /* The standby has gone. */
