@@ -65,6 +65,13 @@ signal_sessions(const Target *target, int signo, Answer *a)
 	}
 }
 
+static void
+set_nobody(ErrInfo *err, const char *sqlstate, const char *name)
+{
+	errinfo_set(err, sqlstate,
+		"no standby with application_name \"%s\" is connected", name);
+}
+
 bool
 actions_kill(
 	Console *c UNUSED, const ConsoleCommand *command, Answer *a, ErrInfo *err)
@@ -78,9 +85,7 @@ actions_kill(
 		errinfo_set(err, SQLSTATE_UNDEFINED_OBJECT,
 			"there is no session with process ID %u", command->number);
 	else
-		errinfo_set(err, SQLSTATE_UNDEFINED_OBJECT,
-			"no standby with application_name \"%s\" is connected",
-			command->argument);
+		set_nobody(err, SQLSTATE_UNDEFINED_OBJECT, command->argument);
 	return errinfo_hint(
 		err, "SHOW ACTIVITY lists the sessions that there are.");
 }
@@ -90,11 +95,11 @@ static bool
 change_pauses(Console *c, const ConsoleCommand *command, Answer *a,
 	ErrInfo *err,
 	bool (*change)(const char *state_directory, const char *application_name,
-		bool *changed, ErrInfo *err),
-	const char *unchanged)
+		bool *changed, ErrInfo *err))
 {
 	bool all = command->argument[0] == '\0' ||
 			   strcmp(command->argument, PAUSELIST_ALL) == 0;
+	bool pauses = command->verb == CONSOLE_PAUSE;
 	const char *name = all ? PAUSELIST_ALL : command->argument;
 	Target target = {.name = all ? NULL : name};
 	bool changed;
@@ -105,10 +110,17 @@ change_pauses(Console *c, const ConsoleCommand *command, Answer *a,
 	if (!changed)
 	{
 		errinfo_set(&what, "00000", "%s%s%s %s", all ? "" : "\"",
-			all ? "everybody" : name, all ? "" : "\"", unchanged);
+			all ? "everybody" : name, all ? "" : "\"",
+			pauses ? "is paused already" : "is not paused");
 		console_notice(c, "NOTICE", &what);
 	}
 	signal_sessions(&target, SIGHUP, a);
+	if (pauses && changed && !all && a->row_count == 0)
+	{
+		set_nobody(&what, "00000", name);
+		errinfo_detail(&what, "It will be paused when it connects.");
+		console_notice(c, "NOTICE", &what);
+	}
 	return true;
 }
 
@@ -116,15 +128,41 @@ bool
 actions_pause(
 	Console *c, const ConsoleCommand *command, Answer *a, ErrInfo *err)
 {
-	return change_pauses(
-		c, command, a, err, pauselist_add, "is paused already");
+	return change_pauses(c, command, a, err, pauselist_add);
 }
 
 bool
 actions_resume(
 	Console *c, const ConsoleCommand *command, Answer *a, ErrInfo *err)
 {
-	return change_pauses(c, command, a, err, pauselist_remove, "is not paused");
+	return change_pauses(c, command, a, err, pauselist_remove);
+}
+
+/* Streams that run keep what they have; it is their next one that is in danger. */
+static void
+warn_of_connected(Console *c, const char *rule)
+{
+	ErrInfo what;
+	int count = 0;
+
+	for (int i = BOARD_FIRST_WORKER; i < board_cell_count(); i++)
+	{
+		BoardView view;
+
+		if (board_view(i, &view) && board_is_stream(view.state) &&
+			strcmp(view.status.rule, rule) == 0)
+			count++;
+	}
+	if (count == 0)
+		return;
+	errinfo_set(&what, SQLSTATE_WARNING,
+		"standbys of rule \"%s\" that are connected: %d", rule, count);
+	errinfo_detail(&what,
+		"They lack what was withheld, and will be taken for new ones when they "
+		"connect again.");
+	errinfo_hint(
+		&what, "Stop them, and build them anew before they connect again.");
+	console_notice(c, "WARNING", &what);
 }
 
 bool
@@ -137,14 +175,19 @@ actions_rescope(
 	size_t decisions;
 
 	if (!rulescope_is_known(config, command->argument))
-		return errinfo_set(err, SQLSTATE_UNDEFINED_OBJECT,
-			"there is no rule \"%s\"", command->argument);
+	{
+		errinfo_set(err, SQLSTATE_UNDEFINED_OBJECT, "there is no rule \"%s\"",
+			command->argument);
+		return errinfo_hint(err, "SHOW RULES lists the rules that there are.");
+	}
 	if (config->state_directory[0] == '\0')
 		return errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			"no filter has decided anything: \"state_directory\" is not set");
 	if (!rulescope_forget(
 			config->state_directory, command->argument, &decisions, err))
 		return false;
+	if (decisions > 0)
+		warn_of_connected(c, command->argument);
 	snprintf(text, sizeof(text), "%zu", decisions);
 	values[0] = command->argument;
 	values[1] = text;

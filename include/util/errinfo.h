@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 /* The SQLSTATEs that we use, by PostgreSQL's names (errcodes.txt). */
+#define SQLSTATE_WARNING "01000"
 #define SQLSTATE_CONNECTION_FAILURE "08006"
 #define SQLSTATE_CANNOT_CONNECT "08001"
 #define SQLSTATE_PROTOCOL_VIOLATION "08P01"

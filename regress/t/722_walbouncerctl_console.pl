@@ -155,8 +155,15 @@ is($wb->standby_link($standby), $link, 'and stays connected');
 is($row->{application_name}, $name, 'resume: it is told which');
 ok(wait_for_replay($primary, $standby), 'it goes on');
 is($wb->standby_link($standby), $link, 'on the same connection');
+my $standby_log = -s $standby->logfile;
+$offset = $wb->log_offset;
 ($row) = ctl_json('disconnect', $name);
 is($row->{application_name}, $name, 'disconnect: it is told which');
+$wb->wait_for_log(qr/LOG:  stream ended at [0-9A-F\/]+, by an operator$/m, $offset, 'the log says who ended it');
+# what pg_terminate_backend() says to a standby of the primary
+ok(poll_until(sub { slurp_file($standby->logfile, $standby_log) =~
+	/could not receive data from WAL stream: FATAL:  terminating connection due to administrator command/ }),
+	'and so does the log of the standby');
 ok(poll_until(sub { ($wb->standby_link($standby) // $link) ne $link }, 20), 'it comes again');
 $link = $wb->standby_link($standby);
 ($row) = grep { ($_->{application_name} // '') eq $name } ctl_json('show', 'standbys');
@@ -168,7 +175,9 @@ $r = ctl('disconnect', 'nobody of that name');
 is($r->{status}, 1, 'disconnect of nobody');
 ($row) = ctl_json('rescope', 'part');
 is($row->{rule}, 'part', 'rescope');
-is(ctl('rescope', 'nonsense')->{status}, 1, 'rescope of no rule');
+$r = ctl('rescope', 'nonsense');
+is($r->{status}, 1, 'rescope of no rule');
+like($r->{err}, qr/there is no rule "nonsense"\nHINT:  SHOW RULES/, 'it says where they are');
 my $elsewhere = 'host=' . $primary->host . ' port=' . $primary->port . " user='" . getpwuid($<) . "' keepalives=1";
 ($row) = ctl_json('repoint', $elsewhere, '--temporary');
 is("$row->{host}:$row->{port}", $primary->host . ':' . $primary->port, 'repoint --temporary: where it is now');

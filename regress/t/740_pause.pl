@@ -113,6 +113,14 @@ ok(wait_for_replay($primary, $standby{a}), 'it catches up after all');
 $wb->wait_for_log(qr/worker a .*reading WAL from .* on from the spool/, $offset, 'with what the ring does not have');
 is(rows_of('a'), 2, 'and has all rows');
 
+# -- a name that nobody has ---------------------------------------------------------------
+
+my $nobody = $wb->console('PAUSE nobody');
+like($nobody->{err},
+	qr/^NOTICE:  no standby with application_name "nobody" is connected\nDETAIL:  It will be paused when it connects\.$/m,
+	'who mistypes a name is told that nobody has it');
+is($wb->console('RESUME nobody')->{err}, '', 'and can take it back');
+
 # -- everybody, but for one -------------------------------------------------------------
 
 is(scalar $wb->console_rows('PAUSE'), 2, 'everybody is paused');
