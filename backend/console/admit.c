@@ -127,33 +127,51 @@ check_console_limit(Session *s)
 	session_fatal(s, &err);
 }
 
-void
-admit_operator(Session *s)
+/* The role of who is at a Unix socket and asks for a name; NULL: for the best one. */
+static ConsoleRole
+role_at(int fd, const char *requested, const Config *config, ErrInfo *err)
 {
-	const Config *config = s->ctx->config;
 	struct ucred credentials;
 	socklen_t len = sizeof(credentials);
 	ConsolePeer peer;
+	ConsoleRole role;
 	char *name;
 	char *daemon_name;
-	ErrInfo err;
 
-	log_set_role("console");
-	check_socket(s);
-	if (getsockopt(s->client.fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) !=
-		0)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) != 0)
 	{
-		errinfo_set(&err, SQLSTATE_INVALID_AUTHORIZATION,
+		errinfo_set(err, SQLSTATE_INVALID_AUTHORIZATION,
 			"could not find out who the client is: %m");
-		session_fatal(s, &err);
+		return CONSOLE_ROLE_NONE;
 	}
 	name = user_name(credentials.uid);
 	daemon_name = user_name(geteuid());
 	peer = (ConsolePeer){credentials.uid, name, geteuid(), daemon_name};
-	s->role =
-		role_of(&peer, s->user, config->admin_users, config->stats_users, &err);
+	role = requested == NULL
+			   ? role_best(&peer, config->admin_users, config->stats_users)
+			   : role_of(&peer, requested, config->admin_users,
+					 config->stats_users, err);
 	free(name);
 	free(daemon_name);
+	return role;
+}
+
+bool
+admit_may_operate(int fd, const Config *config)
+{
+	ErrInfo err;
+
+	return role_at(fd, NULL, config, &err) != CONSOLE_ROLE_NONE;
+}
+
+void
+admit_operator(Session *s)
+{
+	ErrInfo err;
+
+	log_set_role("console");
+	check_socket(s);
+	s->role = role_at(s->client.fd, s->user, s->ctx->config, &err);
 	if (s->role == CONSOLE_ROLE_NONE)
 		session_fatal(s, &err);
 	/* last, so that one who may not come in takes nobody's place */

@@ -43,13 +43,17 @@ is_name(const char *name, const char *requested)
 	return name != NULL && strcmp(name, requested) == 0;
 }
 
+static bool
+may_be_anybody(const ConsolePeer *peer)
+{
+	return peer->uid == 0 || peer->uid == peer->daemon_uid;
+}
+
 ConsoleRole
 role_of(const ConsolePeer *peer, const char *requested, const char *admin_users,
 	const char *stats_users, ErrInfo *err)
 {
-	bool may_be_anybody = peer->uid == 0 || peer->uid == peer->daemon_uid;
-
-	if (!may_be_anybody && !is_name(peer->name, requested))
+	if (!may_be_anybody(peer) && !is_name(peer->name, requested))
 	{
 		errinfo_set(err, SQLSTATE_INVALID_AUTHORIZATION,
 			"peer authentication failed for user \"%s\"", requested);
@@ -73,4 +77,17 @@ role_of(const ConsolePeer *peer, const char *requested, const char *admin_users,
 		"user \"%s\" may not use the console", requested);
 	errinfo_hint(err, "\"admin_users\" and \"stats_users\" say who may.");
 	return CONSOLE_ROLE_NONE;
+}
+
+ConsoleRole
+role_best(
+	const ConsolePeer *peer, const char *admin_users, const char *stats_users)
+{
+	ErrInfo err;
+
+	if (may_be_anybody(peer))
+		return CONSOLE_ROLE_ADMIN;
+	if (peer->name == NULL)
+		return CONSOLE_ROLE_NONE;
+	return role_of(peer, peer->name, admin_users, stats_users, &err);
 }

@@ -73,14 +73,14 @@ start_spares(const ChildContext *ctx, int64_t now_ms)
 	{
 		if (forker_pid(i) != 0)
 		{
-			/* operators come beside max_connections */
-			workers += board_state(i) == CELL_CONSOLE ? 0 : 1;
+			workers++;
 			spares += is_spare(board_state(i)) ? 1 : 0;
 		}
 	}
 	for (int i = BOARD_FIRST_WORKER;
 		 i < board_cell_count() && spares < config->spare_workers &&
-		 workers < config->max_connections + config->spare_workers;
+		 workers < config->max_connections + config->spare_workers +
+					   BOARD_CONSOLES_MAX;
 		 i++)
 	{
 		if (forker_pid(i) != 0)

@@ -19,11 +19,14 @@
 #include "util/log.h"
 #include "util/monotime.h"
 #include "worker/lag.h"
+#include "worker/places.h"
 #include "worker/session.h"
 #include "worker/sessionlog.h"
 
 /* How long the last words to a client may take. */
 #define GOODBYE_MS 2000
+/* How often who waits for a startup packet looks whether others wait for its place. */
+#define LOOK_AROUND_MS 200
 /* Protocol 3.0 has room for 4 bytes of cancel key; from 3.2 on there may be more. */
 #define KEY_SIZE_3_0 4
 
@@ -144,19 +147,37 @@ handle_cancel(Session *s, const StartupPacket *packet)
 	session_end(s);
 }
 
+/* How long the client may still take to say who it is, in milliseconds; 0: too long. */
+static int
+startup_patience(Session *s)
+{
+	int silent_ms = (int) (monotime_ms() - s->began_ms);
+	int left_ms = s->ctx->config->authentication_timeout_ms - silent_ms;
+	ErrInfo err;
+
+	if (left_ms <= 0)
+	{
+		errinfo_set(&err, SQLSTATE_QUERY_CANCELED,
+			"canceling authentication due to timeout");
+		session_fatal(s, &err);
+	}
+	if (silent_ms >= PLACES_SILENCE_MS && places_are_short(s->ctx->config))
+	{
+		places_error(&err);
+		session_fatal(s, &err);
+	}
+	return Min(left_ms, LOOK_AROUND_MS);
+}
+
 /* Wait for the packet that says who it is; all others are dealt with here. */
 static void
 receive_startup(Session *s, StartupPacket *packet)
 {
-	int64_t deadline =
-		monotime_ms() + s->ctx->config->authentication_timeout_ms;
 	int requests = 0;
 	ErrInfo err;
 
 	for (;;)
 	{
-		int64_t left = deadline - monotime_ms();
-
 		client_fill(&s->client);
 		switch (client_next_startup(&s->client, packet, &err))
 		{
@@ -187,13 +208,7 @@ receive_startup(Session *s, StartupPacket *packet)
 		}
 		if (signals_stop_requested() || signals_drain_requested())
 			session_shutdown(s);
-		if (left <= 0)
-		{
-			errinfo_set(&err, SQLSTATE_QUERY_CANCELED,
-				"canceling authentication due to timeout");
-			session_fatal(s, &err);
-		}
-		client_wait(&s->client, -1, 0, (int) left);
+		client_wait(&s->client, -1, 0, startup_patience(s));
 		board_sleep_end();
 	}
 }
@@ -202,17 +217,14 @@ receive_startup(Session *s, StartupPacket *packet)
 static void
 check_connection_limit(Session *s)
 {
-	int busy = 0;
 	ErrInfo err;
 
-	for (int i = BOARD_FIRST_WORKER; i < board_cell_count(); i++)
-		busy +=
-			board_state(i) >= CELL_STARTUP && board_state(i) != CELL_CONSOLE;
-	if (busy <= s->ctx->config->max_connections)
+	board_set_state(CELL_IDLE);
+	if (!places_are_exceeded(s->ctx->config))
 		return;
-	errinfo_set(
-		&err, SQLSTATE_TOO_MANY_CONNECTIONS, "sorry, too many clients already");
-	errinfo_hint(&err, "Raise max_connections.");
+	/* who is turned away takes nobody's place while it goes */
+	board_set_state(CELL_STARTUP);
+	places_error(&err);
 	session_fatal(s, &err);
 }
 
@@ -313,21 +325,23 @@ tell_board(Session *s)
 	board_publish(&s->status);
 }
 
-/* One that wants a stream: is there a place, a rule and an upstream? */
+/* One that wants a stream: is there a rule, an upstream and a place? */
 static void
 admit_standby(Session *s, const StartupPacket *packet)
 {
 	ErrInfo err;
 
-	check_connection_limit(s);
 	check_wants_replication(s, packet);
 	find_rule(s);
 	authenticate(s);
-	if (facts_get(&s->facts))
-		return;
-	errinfo_set(&err, SQLSTATE_CANNOT_CONNECT_NOW,
-		"the upstream server has not been reached yet");
-	session_fatal(s, &err);
+	if (!facts_get(&s->facts))
+	{
+		errinfo_set(&err, SQLSTATE_CANNOT_CONNECT_NOW,
+			"the upstream server has not been reached yet");
+		session_fatal(s, &err);
+	}
+	/* last, so that one who may not come in takes nobody's place */
+	check_connection_limit(s);
 }
 
 void

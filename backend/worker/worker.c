@@ -37,36 +37,81 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "console/admit.h"
 #include "console/console.h"
 #include "exitcode.h"
+#include "pq/message.h"
 #include "process/signals.h"
 #include "process/title.h"
 #include "shm/board.h"
 #include "util/log.h"
 #include "worker/command.h"
+#include "worker/places.h"
 #include "worker/session.h"
 #include "worker/worker.h"
 
 #define LISTEN_MAX 64
-/* Before the next attempt when the system has refused to accept. */
+/* Before the next attempt when the system has refused to accept, or no place is left. */
 #define ACCEPT_PAUSE_MS 100
+/* Words for one who gets no session. */
+#define REFUSAL_MAX 1024
+
+typedef struct Doors
+{
+	int fds[LISTEN_MAX]; /* listening sockets, Unix-domain ones first */
+	size_t local_count;
+	size_t count;
+	size_t next; /* to be looked at first */
+} Doors;
 
 static Session session;
 
-/* Spares share the sockets: another one may have been faster. */
+static bool
+is_local(int fd)
+{
+	int domain;
+	socklen_t len = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+		   domain == AF_UNIX;
+}
+
+static void
+find_doors(const ChildContext *ctx, Doors *doors)
+{
+	*doors = (Doors){0};
+	for (int local = 1; local >= 0; local--)
+	{
+		for (size_t i = 0; i < ctx->listen_count; i++)
+		{
+			if (is_local(ctx->listen_fds[i]) == (local != 0) &&
+				doors->count < LISTEN_MAX)
+				doors->fds[doors->count++] = ctx->listen_fds[i];
+		}
+		if (local != 0)
+			doors->local_count = doors->count;
+	}
+}
+
+/*
+ * At one of the first count doors; -1 if nobody is there: spares share the sockets,
+ * another one may have been faster.  In turn, so that a crowd at one of them does not
+ * keep us from the others.
+ */
 static int
-try_accept(const ChildContext *ctx, struct sockaddr_storage *peer)
+try_accept(Doors *doors, size_t count, struct sockaddr_storage *peer)
 {
 	static LogLimit limit;
 	ErrInfo err;
 
-	for (size_t i = 0; i < ctx->listen_count; i++)
+	for (size_t i = 0; i < count; i++)
 	{
 		socklen_t len = sizeof(*peer);
 		int fd;
 
+		doors->next = (doors->next + 1) % count;
 		memset(peer, 0, sizeof(*peer));
-		fd = accept4(ctx->listen_fds[i], (struct sockaddr *) peer, &len,
+		fd = accept4(doors->fds[doors->next], (struct sockaddr *) peer, &len,
 			SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0)
 			return fd;
@@ -83,28 +128,63 @@ try_accept(const ChildContext *ctx, struct sockaddr_storage *peer)
 	return -1;
 }
 
+/*
+ * Told so without a word of its own, as PostgreSQL does when it cannot fork: those who
+ * operate may stand behind it.
+ */
+static void
+turn_away(int fd)
+{
+	static LogLimit limit;
+	ErrInfo err;
+	Buf words;
+
+	places_error(&err);
+	log_err_limited(&limit, LOG_WARNING, &err);
+	buf_init(&words, REFUSAL_MAX);
+	message_error(&words, "FATAL", &err);
+	(void) send(fd, words.data, words.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	buf_clear(&words);
+	close(fd);
+}
+
+/*
+ * When the places for clients are gone those who come over TCP wait, in the backlog;
+ * those who say nothing will leave.
+ */
 static int
 wait_for_connection(ChildContext *ctx, struct sockaddr_storage *peer)
 {
-	struct pollfd fds[LISTEN_MAX + 1];
-	size_t count = Min(ctx->listen_count, LISTEN_MAX);
-	int fd;
+	Doors doors;
+	struct pollfd fds[1 + LISTEN_MAX];
 
-	for (size_t i = 0; i < count; i++)
-		fds[i] = (struct pollfd){.fd = ctx->listen_fds[i], .events = POLLIN};
-	fds[count] = (struct pollfd){.fd = board_wake_fd(), .events = POLLIN};
+	find_doors(ctx, &doors);
+	fds[0] = (struct pollfd){.fd = board_wake_fd(), .events = POLLIN};
+	for (size_t i = 0; i < doors.count; i++)
+		fds[1 + i] = (struct pollfd){.fd = doors.fds[i], .events = POLLIN};
 	for (;;)
 	{
 		Config *previous;
+		bool gone;
+		size_t count;
+		int fd;
 
 		if (signals_stop_requested() || signals_drain_requested())
 			exit(EXITCODE_OK);
 		if (child_refresh_config(ctx, &previous))
 			config_free(previous);
-		fd = try_accept(ctx, peer);
+		gone = places_are_gone(ctx->config);
+		count = gone ? doors.local_count : doors.count;
+		fd = try_accept(&doors, count, peer);
 		if (fd >= 0)
-			return fd;
-		if (poll(fds, (nfds_t) count + 1, -1) < 0 && errno != EINTR)
+		{
+			if (!gone || admit_may_operate(fd, ctx->config))
+				return fd;
+			turn_away(fd);
+			continue;
+		}
+		if (poll(fds, (nfds_t) count + 1, gone ? ACCEPT_PAUSE_MS : -1) < 0 &&
+			errno != EINTR)
 			log_fatal(EXITCODE_STARTUP, "could not wait for a connection: %m");
 		board_sleep_end();
 	}

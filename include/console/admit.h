@@ -22,6 +22,12 @@ bool admit_is_console(const StartupPacket *packet);
  */
 void admit_operator(Session *s);
 
+/*
+ * Whether the client at fd, a Unix-domain socket, may become an operator, whatever it
+ * is going to say: the kernel knows who it is.
+ */
+bool admit_may_operate(int fd, const Config *config);
+
 /* What a server tells a client of itself when it lets it in. */
 void admit_put_parameters(Session *s);
 

@@ -39,4 +39,8 @@ const char *role_name(ConsoleRole role);
 ConsoleRole role_of(const ConsolePeer *peer, const char *requested,
 	const char *admin_users, const char *stats_users, ErrInfo *err);
 
+/* The most that the peer may become, by whatever name it asks for. */
+ConsoleRole role_best(
+	const ConsolePeer *peer, const char *admin_users, const char *stats_users);
+
 #endif /* CONSOLE_ROLE_H */

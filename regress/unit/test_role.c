@@ -77,10 +77,38 @@ matrix(void **state UNUSED)
 	}
 }
 
+static void
+best(void **state UNUSED)
+{
+	static const struct
+	{
+		const ConsolePeer *peer;
+		const char *admin_users;
+		const char *stats_users;
+		ConsoleRole want;
+	} rows[] = {
+		{&root, "", "", ADMIN},
+		{&toor, "", "", ADMIN},
+		{&daemon_user, "", "daemon", ADMIN},
+		{&nameless_daemon, "", "", ADMIN},
+		{&alice, "", "", NONE},
+		{&alice, "bob", "carol", NONE},
+		{&alice, "", "bob,alice", STATS},
+		{&alice, "alice", "alice", ADMIN},
+		{&nameless, "", "", NONE},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+		assert_int_equal(
+			role_best(rows[i].peer, rows[i].admin_users, rows[i].stats_users),
+			rows[i].want);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(matrix)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(matrix), cmocka_unit_test(best)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
