@@ -15,6 +15,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/logdest.h"
@@ -220,7 +221,22 @@ has_room(int timeout_ms)
 	return poll(&fd, 1, timeout_ms) != 0;
 }
 
-/* What can be written at once; a pipe that has room has it for PIPE_BUF. */
+/*
+ * How much of len bytes is written at once.  A pipe that has room has it for PIPE_BUF;
+ * a file takes all, and in two parts a line would have others' between them.
+ */
+static size_t
+portion(size_t len)
+{
+	struct stat st;
+
+	if (len <= PIPE_BUF ||
+		(fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode)))
+		return len;
+	return PIPE_BUF;
+}
+
+/* What can be written at once. */
 static ssize_t
 write_some(const char *text, size_t len)
 {
@@ -229,7 +245,7 @@ write_some(const char *text, size_t len)
 	if (n >= 0 || errno != ENOTSOCK)
 		return n;
 	if (has_room(0))
-		return write(STDERR_FILENO, text, Min(len, PIPE_BUF));
+		return write(STDERR_FILENO, text, portion(len));
 	errno = EAGAIN;
 	return -1;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/log.h"
@@ -315,6 +316,48 @@ a_reader_that_has_stopped_stops_nobody(void **state UNUSED)
 	alarm(0);
 }
 
+#define WRITERS 3
+#define LINES_EACH 200
+
+/* Lines that are longer than what a pipe takes at once, of several processes. */
+static void
+long_lines_of_a_file_stay_whole(void **state UNUSED)
+{
+	static char line[LOGJSON_SIZE + 2];
+	char message[3000];
+	char path[64];
+	int whole = 0;
+	int all = 0;
+	FILE *f;
+
+	memset(message, '\n', sizeof(message) - 1); /* two characters in JSON */
+	message[sizeof(message) - 1] = '\0';
+	snprintf(path, sizeof(path), "%s/long", dir);
+	set_file("jsonlog", path);
+	for (int i = 0; i < WRITERS; i++)
+	{
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		for (int n = 0; pid == 0 && n < LINES_EACH; n++)
+			log_msg(LOG_LOG, "%s", message);
+		if (pid == 0)
+			_exit(0);
+	}
+	while (wait(NULL) > 0)
+		;
+	set_file("stderr", "");
+	f = fopen(path, "r");
+	assert_non_null(f);
+	for (; fgets(line, sizeof(line), f) != NULL; all++)
+		whole += strncmp(line, "{\"timestamp\":", 13) == 0 &&
+				 strcmp(line + strlen(line) - 2, "}\n") == 0 &&
+				 strstr(line + 1, "{\"timestamp\":") == NULL;
+	fclose(f);
+	assert_int_equal(whole, WRITERS * LINES_EACH);
+	assert_int_equal(all, whole);
+}
+
 static int
 make_dir(void **state UNUSED)
 {
@@ -324,7 +367,7 @@ make_dir(void **state UNUSED)
 static int
 remove_dir(void **state UNUSED)
 {
-	static const char *const names[] = {"one", "two", "moved", "who"};
+	static const char *const names[] = {"one", "two", "moved", "who", "long"};
 	char path[64];
 
 	for (size_t i = 0; i < lengthof(names); i++)
@@ -347,6 +390,7 @@ main(void)
 		cmocka_unit_test(lines_follow_the_file),
 		cmocka_unit_test(prefix_says_who_serves_whom),
 		cmocka_unit_test(a_reader_that_has_stopped_stops_nobody),
+		cmocka_unit_test(long_lines_of_a_file_stay_whole),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
