@@ -12,6 +12,7 @@
 #include "shm/published.h"
 #include "state/repointfile.h"
 #include "supervisor/reload.h"
+#include "util/logdest.h"
 #include "util/mem.h"
 
 static bool
@@ -150,6 +151,14 @@ merge_running(const Config *running, Config *loaded, ErrInfo *err)
 	return errinfo_hint(err, "That takes a restart.");
 }
 
+/* Who asks for another log is not to look for lines in it that go elsewhere. */
+static bool
+try_log(const Config *running, const Config *loaded, ErrInfo *err)
+{
+	return is_same(running->log_file, loaded->log_file) ||
+		   logdest_try_file(loaded->log_file, err);
+}
+
 bool
 reload_again(Settings *s, ErrInfo *err)
 {
@@ -163,7 +172,8 @@ reload_again(Settings *s, ErrInfo *err)
 		return false;
 	}
 	if (!read_settings(&next, err) || !read_repoint(&next, s->config, err) ||
-		!merge_running(s->config, next.config, err))
+		!merge_running(s->config, next.config, err) ||
+		!try_log(s->config, next.config, err))
 	{
 		log_err(LOG_ERROR, err);
 		log_msg(LOG_ERROR, "configuration not changed");
@@ -174,7 +184,7 @@ reload_again(Settings *s, ErrInfo *err)
 	}
 	if (!is_same(next.text, s->text) || !is_same(next.repointed, s->repointed))
 		published_store(next.text, next.repointed);
-	/* not a reason to refuse the rest: the log goes where it went */
+	/* it was there a moment ago: the log goes where it went */
 	if (!reload_apply_log(s->config, next.config, err))
 		log_err(LOG_WARNING, err);
 	config_free(s->config);

@@ -186,6 +186,16 @@ set_file(const char *path, ErrInfo *err)
 }
 
 bool
+logdest_try_file(const char *path, ErrInfo *err)
+{
+	int fd = path[0] != '\0' ? open_file(path, err) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || path[0] == '\0';
+}
+
+bool
 logdest_set(const char *list, const char *file, const char *facility,
 	const char *ident, ErrInfo *err)
 {

@@ -34,6 +34,9 @@ MUST_CHECK bool logdest_check(const char *list, ErrInfo *err);
 MUST_CHECK bool logdest_check_facility(const char *name, ErrInfo *err);
 MUST_CHECK bool logdest_check_ident(const char *ident, ErrInfo *err);
 
+/* Whether log_file can be opened; it is made if it is missing.  "" can. */
+MUST_CHECK bool logdest_try_file(const char *path, ErrInfo *err);
+
 /*
  * Write there from here on.  The arguments have been checked; file is "" for
  * standard error as it was at first.  False, with err, if the file cannot be

@@ -104,9 +104,12 @@ kill 'USR1', $wb->pid;
 ok(poll_until(sub { common_file() eq $file }), 'until it can');
 
 $wb->configure(settings => { log_file => $wb->dir . '/none/log' });
-is($wb->reload, 1, 'a reload with one in a directory that is missing');
-like($wb->log_content, qr/WARNING:  could not open log file "\S+none\/log": No such file or directory\n/, 'is taken, with a warning');
+is($wb->reload, 0, 'a reload with one in a directory that is missing');
+like($wb->log_content, qr/ERROR:  could not open log file "\S+none\/log": No such file or directory\n/, 'is an error');
 is(common_file(), $file, 'and nothing changes');
+like(join(' ', map { $_->{message} } $wb->show('alarms')), qr/the last reload has changed nothing: could not open log file/,
+	'which is an alarm');
+like($wb->console('RELOAD')->{err}, qr/^ERROR:  could not open log file/, 'and what RELOAD says');
 $wb->configure(settings => { log_file => '' });
 kill 'HUP', $wb->pid;
 ok(poll_until(sub { common_file() eq $stderr }), 'a reload to no file: standard error as it was');
