@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "state/repointfile.h"
 #include "view/views.h"
 
 /* Names are those of pg_settings. */
@@ -23,56 +24,76 @@ static const ViewColumn columns[] = {
 	{"short_desc", TYPE_TEXT},
 };
 
+/* What settings are put together from, beside the one that is loaded. */
+typedef struct Settings
+{
+	const Config *running;  /* what holds until a restart */
+	const Config *defaults; /* spelled as all values are: "1min" for 60s */
+	const char *file;
+	char *repoint_file; /* NULL: none */
+} Settings;
+
 static void
-put_origin(ViewRow *row, const OptionOrigin *origin, const char *file)
+put_origin(ViewRow *row, const OptionOrigin *origin, const Settings *s)
 {
 	view_put_text(row, option_source_name(origin->source));
-	view_put_text(row, origin->source == OPTION_FILE ? file : NULL);
+	view_put_text(row, origin->source == OPTION_FILE      ? s->file
+					   : origin->source == OPTION_REPOINT ? s->repoint_file
+														  : NULL);
 	if (origin->source == OPTION_FILE)
 		view_put_int(row, origin->line);
 	else
 		view_put_null(row);
 }
 
-/* running is what holds until a restart, loaded what the file says by now. */
+/* loaded is what the file says by now. */
 static void
-put_option(ViewRow *row, const Option *opt, const char *file,
-	const Config *running, const Config *loaded)
+put_option(
+	ViewRow *row, const Option *opt, const Settings *s, const Config *loaded)
 {
 	OptionOrigin origin = option_origin(opt, loaded);
 	bool restart = option_needs_restart(opt);
-	char *before = option_format(opt, running);
+	char *before = option_format(opt, s->running);
 	char *after = option_format(opt, loaded);
 	bool pending = restart && strcmp(before, after) != 0;
-	char *setting = option_show(opt, restart ? running : loaded);
+	char *setting = option_show(opt, restart ? s->running : loaded);
+	char *preset = option_format(opt, s->defaults);
 
 	free(before);
 	free(after);
 	view_put_text(row, option_name(opt));
 	view_put_text(row, setting);
 	view_put_text(row, option_unit(opt));
-	view_put_text(row, option_preset(opt));
-	put_origin(row, &origin, file);
+	view_put_text(row, preset);
+	put_origin(row, &origin, s);
 	view_put_bool(row, pending);
 	view_put_text(row, restart ? "restart" : "reload");
 	view_put_text(row, option_help(opt));
 	view_end_row(row);
 	free(setting);
+	free(preset);
 }
 
 static bool
 run(const ChildContext *ctx, ViewRow *row, ErrInfo *err)
 {
+	static const ConfigOverrides none = {0};
 	uint64_t generation;
 	Config *loaded = child_published_config(ctx, &generation, err);
+	Config *defaults = config_load(NULL, NULL, &none, err);
+	Settings s = {.running = ctx->config,
+		.defaults = defaults,
+		.file = ctx->config_file,
+		.repoint_file = repointfile_path(ctx->config->state_directory)};
+	bool ok = loaded != NULL && defaults != NULL;
 	const Option *opt;
 
-	if (loaded == NULL)
-		return false;
-	for (size_t i = 0; (opt = option_at(i)) != NULL; i++)
-		put_option(row, opt, ctx->config_file, ctx->config, loaded);
+	for (size_t i = 0; ok && (opt = option_at(i)) != NULL; i++)
+		put_option(row, opt, &s, loaded);
 	config_free(loaded);
-	return true;
+	config_free(defaults);
+	free(s.repoint_file);
+	return ok;
 }
 
 const View view_config = {

@@ -18,7 +18,7 @@ static const ViewColumn columns[] = {
 	{"records", TYPE_INT8},
 	{"bytes", TYPE_INT8},
 	{"fpi_bytes", TYPE_INT8},
-	{"bytes_per_second", TYPE_FLOAT8},
+	{"bytes_per_second", TYPE_INT8},
 };
 
 static void
@@ -27,7 +27,7 @@ put_line(ViewRow *row, const WalStatLine *line)
 	view_put_uint(row, line->count.records);
 	view_put_uint(row, line->count.bytes);
 	view_put_uint(row, line->count.fpi_bytes);
-	view_put_double(row, line->bytes_per_second);
+	view_put_uint(row, (uint64_t) (line->bytes_per_second + 0.5));
 	view_end_row(row);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "base.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,13 +95,22 @@ view_put_bool(ViewRow *row, bool value)
 	view_put_text(row, value ? "t" : "f");
 }
 
+/* To the millionth, as an interval of PostgreSQL's, and without an exponent. */
 void
 view_put_double(ViewRow *row, double value)
 {
-	char text[32];
+	char text[DBL_MAX_10_EXP + 16];
+	size_t len = (size_t) snprintf(text, sizeof(text), "%.6f", value);
 
-	snprintf(text, sizeof(text), "%.6g", value);
-	view_put_text(row, isfinite(value) ? text : NULL);
+	if (!isfinite(value))
+	{
+		view_put_null(row);
+		return;
+	}
+	while (text[len - 1] == '0')
+		len--;
+	text[text[len - 1] == '.' ? len - 1 : len] = '\0';
+	view_put_text(row, text);
 }
 
 void

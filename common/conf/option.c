@@ -382,12 +382,6 @@ option_needs_restart(const Option *opt)
 }
 
 const char *
-option_preset(const Option *opt)
-{
-	return opt->preset;
-}
-
-const char *
 option_unit(const Option *opt)
 {
 	return opt->unit;

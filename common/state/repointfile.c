@@ -189,6 +189,22 @@ repointfile_conninfo(const Repoint *repoint)
 	return repoint->temporary != NULL ? repoint->temporary : repoint->kept;
 }
 
+char *
+repointfile_path(const char *state_directory)
+{
+	static const char *const names[] = {TEMPORARY_NAME, KEPT_NAME};
+
+	for (size_t i = 0; i < lengthof(names); i++)
+	{
+		char *path = path_of(state_directory, names[i]);
+
+		if (access(path, F_OK) == 0)
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
 void
 repointfile_clear(Repoint *repoint)
 {

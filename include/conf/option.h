@@ -113,8 +113,6 @@ const Option *option_at(size_t i);
 /* By full name ("port", "upstream.conninfo"), or NULL. */
 const Option *option_find(const char *name);
 const char *option_name(const Option *opt);
-/* The default, as text. */
-const char *option_preset(const Option *opt);
 /* Of a number without a unit: "B", "ms", "s"; NULL if it has none. */
 const char *option_unit(const Option *opt);
 /* One sentence. */

@@ -35,6 +35,9 @@ MUST_CHECK bool repointfile_end_temporary(
 /* The one that counts; borrowed; NULL: the configuration's own. */
 const char *repointfile_conninfo(const Repoint *repoint);
 
+/* The file that it is in; malloc'd; NULL: neither is there. */
+char *repointfile_path(const char *state_directory);
+
 void repointfile_clear(Repoint *repoint);
 
 #endif /* STATE_REPOINTFILE_H */

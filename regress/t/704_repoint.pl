@@ -155,6 +155,7 @@ ok(-e $temp && !-e $auto, 'TEMPORARY: its file');
 is((stat $temp)[2] & 0777, 0600, 'TEMPORARY: for its owner only');
 my $setting = $wb->show_row('config', 'name', 'upstream.conninfo');
 is($setting->{source}, 'repoint', 'TEMPORARY: the source of the setting');
+is($setting->{sourcefile}, $temp, 'TEMPORARY: the file that it is in');
 unlike($setting->{setting}, qr/$secret/, 'TEMPORARY: not shown');
 ok($wb->reload, 'a reload');
 is($wb->show_row('config', 'name', 'upstream.conninfo')->{source}, 'repoint', 'leaves it so');

@@ -305,6 +305,8 @@ sub check_lines
 is(check_lines(), '', 'each setting knows its line');
 is($wb->show_row('config', 'name', 'spool_size')->{setting}, '200MB', 'a value');
 is($wb->show_row('config', 'name', 'spool_size')->{boot_val}, '1GB', 'a default');
+is_deeply([ grep { $_->{source} eq 'default' && $_->{setting} ne $_->{boot_val} } $wb->show('config') ], [],
+	'what has its default is spelled as the default is');
 is($wb->show_row('config', 'name', 'port')->{context}, 'restart', 'a context');
 is(scalar(grep { $_->{pending_restart} eq 't' } $wb->show('config')), 0, 'nothing waits for a restart');
 
