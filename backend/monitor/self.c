@@ -12,13 +12,6 @@
 static BoardStatus status;
 
 void
-self_set_awaited(Lsn lsn)
-{
-	status.awaited = lsn;
-	board_publish(&status);
-}
-
-void
 self_set_reason(const char *reason)
 {
 	snprintf(status.reason, sizeof(status.reason), "%s", reason);

@@ -2,10 +2,10 @@
  * standbypage.c
  *		/standbys, and those who wait there.  See standbypage.h.
  *
- * While somebody waits, the workers are told of the highest LSN that is awaited and
- * ask their standbys often; what these have replayed is read from the board every
- * few milliseconds.  When it looks as if somebody need not wait any more, the view
- * decides, since it is what the answer is made of.
+ * While somebody waits, the workers know for what and ask the standbys that have it
+ * often; what these have replayed is read from the board every few milliseconds.  When
+ * it looks as if somebody need not wait any more, the view decides, since it is what
+ * the answer is made of.
  */
 #include "base.h"
 
@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "exitcode.h"
-#include "monitor/self.h"
 #include "monitor/standbypage.h"
 #include "monitor/viewtable.h"
 #include "shm/board.h"
@@ -21,7 +20,6 @@
 #include "util/mem.h"
 #include "util/monotime.h"
 
-#define WAITERS_MAX 64
 #define POLL_MS 10
 #define TIMEOUT_MS_DEFAULT 30000
 #define TIMEOUT_MS_MAX 600000
@@ -43,9 +41,8 @@ static struct
 {
 	const ChildContext *ctx;
 	struct event *poll;
-	Waiter waiters[WAITERS_MAX];
+	Waiter waiters[BOARD_AWAITED_MAX];
 	size_t count;
-	Lsn awaited;
 } standbys;
 
 /* ---- the answer ---- */
@@ -116,46 +113,21 @@ try_answer(Waiter *w, HttpReq *req, bool time_is_up)
 
 /* ---- waiting ---- */
 
-/* Let the workers know what is awaited, if that has changed. */
-static void
-tell_awaited(void)
-{
-	struct timeval tv = {.tv_usec = POLL_MS * 1000};
-	Lsn awaited = InvalidLsn;
-
-	for (size_t i = 0; i < lengthof(standbys.waiters); i++)
-	{
-		if (standbys.waiters[i].req != NULL)
-			awaited = Max(awaited, standbys.waiters[i].lsn);
-	}
-	if (awaited == standbys.awaited)
-		return;
-	standbys.awaited = awaited;
-	self_set_awaited(awaited);
-	if (awaited == InvalidLsn)
-	{
-		evtimer_del(standbys.poll);
-		return;
-	}
-	event_add(standbys.poll, &tv);
-	for (int cell = BOARD_FIRST_WORKER; cell < board_cell_count(); cell++)
-		board_wake(cell);
-}
-
 static void
 waiter_clear(Waiter *w)
 {
 	free(w->application_name);
 	free(w->rule);
 	*w = (Waiter){0};
-	standbys.count--;
+	board_set_awaited((size_t) (w - standbys.waiters), InvalidLsn);
+	if (--standbys.count == 0)
+		evtimer_del(standbys.poll);
 }
 
 static void
 on_gone(void *arg)
 {
 	waiter_clear(arg);
-	tell_awaited();
 }
 
 /* Whose LSN has the standby of this cell replayed? */
@@ -195,12 +167,12 @@ on_poll(evutil_socket_t fd UNUSED, short what UNUSED, void *arg UNUSED)
 			try_answer(w, w->req, time_is_up))
 			waiter_clear(w);
 	}
-	tell_awaited();
 }
 
 static void
 start_waiting(const Waiter *asked, HttpReq *req)
 {
+	struct timeval tv = {.tv_usec = POLL_MS * 1000};
 	size_t i = 0;
 	Waiter *w;
 
@@ -218,9 +190,12 @@ start_waiting(const Waiter *asked, HttpReq *req)
 		w->application_name = mem_strdup(w->application_name);
 	if (w->rule != NULL)
 		w->rule = mem_strdup(w->rule);
-	standbys.count++;
+	if (standbys.count++ == 0)
+		event_add(standbys.poll, &tv);
 	http_wait(req, on_gone, w);
-	tell_awaited();
+	board_set_awaited(i, w->lsn);
+	for (int cell = BOARD_FIRST_WORKER; cell < board_cell_count(); cell++)
+		board_wake(cell);
 }
 
 /* ---- requests ---- */

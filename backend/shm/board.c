@@ -47,6 +47,8 @@ typedef struct BoardCell
 	_Atomic uint32_t naps; /* odd: asleep */
 	_Atomic uint32_t generation;
 	BoardCopy copies[2]; /* by the lowest bit of the generation */
+	/* the monitor's: each by itself, not of one moment */
+	_Atomic uint64_t awaited[BOARD_AWAITED_MAX];
 } BoardCell;
 
 static struct
@@ -293,21 +295,26 @@ board_slot_lsn(const char *name, pid_t pid, Lsn on_disk)
 	return on_disk;
 }
 
-Lsn
-board_awaited(void)
+void
+board_set_awaited(size_t i, Lsn lsn)
+{
+	atomic_store(&cell_at(board.own)->awaited[i], lsn);
+}
+
+size_t
+board_awaited(Lsn lsns[BOARD_AWAITED_MAX])
 {
 	BoardCell *cell = cell_at(BOARD_MONITOR);
+	size_t count = 0;
 
-	for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++)
+	for (size_t i = 0; i < BOARD_AWAITED_MAX; i++)
 	{
-		uint32_t generation =
-			atomic_load_explicit(&cell->generation, memory_order_acquire);
-		Lsn awaited = cell->copies[generation % 2].status.awaited;
+		Lsn lsn = atomic_load_explicit(&cell->awaited[i], memory_order_relaxed);
 
-		if (is_current(cell, generation))
-			return awaited;
+		if (lsn != InvalidLsn)
+			lsns[count++] = lsn;
 	}
-	return InvalidLsn;
+	return count;
 }
 
 void
@@ -402,6 +409,8 @@ board_reset_cell(int i, CellState state, pid_t pid)
 	atomic_store(&cell->naps, (atomic_load(&cell->naps) | 1) + 1);
 	atomic_fetch_add(&cell->generation, 1);
 	memset(cell->copies, 0, sizeof(cell->copies));
+	for (size_t j = 0; j < BOARD_AWAITED_MAX; j++)
+		atomic_store(&cell->awaited[j], InvalidLsn);
 	cell->copies[0].state = cell->copies[1].state = state;
 	atomic_fetch_add(&cell->generation, 1);
 	atomic_store(&cell->pid, pid);

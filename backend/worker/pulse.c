@@ -69,22 +69,37 @@ pulse_drain(Pulse *p, int64_t now_ms)
 	return true;
 }
 
-bool
-pulse_await(
-	Pulse *p, int64_t now_ms, Lsn awaited, Lsn sent, Lsn applied, bool pending)
+/* Whether somebody waits for an LSN beyond from, and not beyond to. */
+static bool
+is_awaited(const Lsn *awaited, size_t count, Lsn from, Lsn to)
 {
-	if (awaited == InvalidLsn || applied == InvalidLsn ||
-		applied >= Min(awaited, sent))
+	for (size_t i = 0; i < count; i++)
 	{
-		p->awaited = InvalidLsn;
-		return false;
+		if (awaited[i] > from && awaited[i] <= to)
+			return true;
 	}
-	/* what is asked for newly is asked for at once */
-	if (pending ||
-		(p->awaited == awaited && now_ms - p->await_pinged_ms < AWAIT_PING_MS))
+	return false;
+}
+
+bool
+pulse_await(Pulse *p, int64_t now_ms, const Lsn *awaited, size_t count,
+	const PulsePlace *place, bool pending)
+{
+	bool applies = place->applied != InvalidLsn;
+	bool on_its_way =
+		applies && is_awaited(awaited, count,
+					   Max(place->received, p->await_pinged_at), place->sent);
+
+	p->awaited =
+		applies && is_awaited(awaited, count, place->applied, place->received);
+	if (pending)
 		return false;
-	p->awaited = awaited;
+	/* who gets it now answers when it has it, since it reads one after the other */
+	if (!on_its_way &&
+		(!p->awaited || now_ms - p->await_pinged_ms < AWAIT_PING_MS))
+		return false;
 	p->await_pinged_ms = now_ms;
+	p->await_pinged_at = place->sent;
 	return true;
 }
 
@@ -101,7 +116,7 @@ pulse_due_ms(
 		due = Min(due, p->heard_ms + BEHIND_PING_MS - now_ms);
 	if (draining)
 		due = Min(due, DRAIN_PING_MS);
-	if (p->awaited != InvalidLsn && !pending)
+	if (p->awaited && !pending)
 		due = Min(due, p->await_pinged_ms + AWAIT_PING_MS - now_ms);
 	return due;
 }

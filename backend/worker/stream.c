@@ -327,8 +327,13 @@ check_behind(Stream *st)
 static void
 check_awaited(Stream *st)
 {
-	if (pulse_await(&st->pulse, monotime_ms(), board_awaited(), st->sent,
-			st->s->status.apply, client_pending(&st->s->client)))
+	const BoardStatus *status = &st->s->status;
+	const PulsePlace place = {st->sent, status->write, status->apply};
+	Lsn awaited[BOARD_AWAITED_MAX];
+	size_t count = board_awaited(awaited);
+
+	if (pulse_await(&st->pulse, monotime_ms(), awaited, count, &place,
+			client_pending(&st->s->client)))
 		queue_keepalive(st, true);
 }
 

@@ -7,10 +7,6 @@
 
 #include "base.h"
 
-#include "util/lsn.h"
-
-/* What somebody waits for; InvalidLsn: nothing. */
-void self_set_awaited(Lsn lsn);
 /* What failed last; "" if all is well. */
 void self_set_reason(const char *reason);
 

@@ -19,6 +19,9 @@
 #define BOARD_ALARM_SIZE 256
 #define BOARD_COMMAND_SIZE 128
 
+/* Those who can wait for standbys at the same time. */
+#define BOARD_AWAITED_MAX 64
+
 /* Operators, beside max_connections. */
 #define BOARD_CONSOLES_MAX 8
 
@@ -96,7 +99,7 @@ typedef struct BoardStatus
 	uint64_t bytes;
 
 	/* a worker with a standby */
-	bool filtered;   /* something is withheld */
+	bool filtered; /* something is withheld */
 	/* the configuration that its scope has followed */
 	uint64_t scope_generation;
 	bool scope_kept; /* its scope is older, and narrower, than its rule */
@@ -116,12 +119,6 @@ typedef struct BoardStatus
 	int64_t connected;    /* since when; 0: it is not */
 	int64_t message_time; /* when it last said something */
 
-	/*
-	 * The monitor: the highest LSN that somebody waits for.  Standbys that have not
-	 * applied what they have been sent up to there are to be asked often;
-	 * InvalidLsn: nobody waits.
-	 */
-	Lsn awaited;
 	uint8_t cancel_key[BOARD_KEY_SIZE];
 	uint32_t cancel_key_len;
 } BoardStatus;
@@ -167,6 +164,9 @@ void board_enter(int cell);
 void board_set_state(CellState state);
 void board_publish(const BoardStatus *status);
 
+/* The monitor: client number i waits for an LSN; InvalidLsn: for nothing any more. */
+void board_set_awaited(size_t i, Lsn lsn);
+
 /*
  * Going to sleep, in this order: board_sleep_begin(); look once more whether
  * there is something to do; wait for board_wake_fd() and others; board_sleep_end().
@@ -190,8 +190,8 @@ pid_t board_pid(int cell);
  */
 Lsn board_slot_lsn(const char *name, pid_t pid, Lsn on_disk);
 
-/* What the monitor's clients wait for, see BoardStatus; InvalidLsn: nothing. */
-Lsn board_awaited(void);
+/* What the monitor's clients wait for, in no order; how many there are. */
+size_t board_awaited(Lsn lsns[BOARD_AWAITED_MAX]);
 
 /* Wake the process of a cell, asleep or not.  Async-signal-safe. */
 void board_wake(int cell);

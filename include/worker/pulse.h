@@ -6,9 +6,10 @@
  * It is asked by a keepalive that wants an answer: when it has been silent for half
  * of wal_sender_timeout, or for somewhat more than 10 s, PostgreSQL's default of
  * wal_receiver_status_interval, and has something to do, so that one that says
- * nothing then is known to be stalled (standbystate.h); at a smart shutdown, for what it has got; and often, while
- * somebody waits until it has applied what it was sent, as otherwise it would say so
- * only every wal_receiver_status_interval.
+ * nothing then is known to be stalled (standbystate.h); at a smart shutdown, for what it
+ * has got; and while somebody waits for an LSN that it has been sent: once behind that,
+ * and often when it has it and has yet to apply it, as otherwise it would say so only
+ * every wal_receiver_status_interval.
  */
 #ifndef WORKER_PULSE_H
 #define WORKER_PULSE_H
@@ -24,9 +25,18 @@ typedef struct Pulse
 	bool pinged;       /* asked for a sign of life since then */
 	bool behind;       /* it had something to do when we last looked */
 	int64_t drain_pinged_ms;
-	Lsn awaited; /* what is waited for; InvalidLsn: nothing, or it is not due */
+	bool awaited; /* somebody waits for what it has and has yet to apply */
 	int64_t await_pinged_ms;
+	Lsn await_pinged_at; /* the end of what it had been sent then */
 } Pulse;
+
+/* How far a standby is, the start of the next byte each. */
+typedef struct PulsePlace
+{
+	Lsn sent;
+	Lsn received; /* by what it has said */
+	Lsn applied;  /* the same; InvalidLsn: it applies nothing */
+} PulsePlace;
 
 typedef enum PulseVerdict
 {
@@ -56,14 +66,9 @@ bool pulse_behind(Pulse *p, int64_t now_ms, bool behind, bool pending);
 /* Draining, with nothing pending: whether to ask now. */
 bool pulse_drain(Pulse *p, int64_t now_ms);
 
-/*
- * awaited is the highest LSN that somebody waits for, InvalidLsn for nothing; the
- * standby has been sent and has applied so much (InvalidLsn: it has said that it
- * applies nothing).  Whether to ask now: what it has been sent of that is enough for
- * it, since others may wait for less.
- */
-bool pulse_await(
-	Pulse *p, int64_t now_ms, Lsn awaited, Lsn sent, Lsn applied, bool pending);
+/* awaited are the count LSNs that somebody waits for.  Whether to ask now. */
+bool pulse_await(Pulse *p, int64_t now_ms, const Lsn *awaited, size_t count,
+	const PulsePlace *place, bool pending);
 
 /* How long until one of them is due, INT32_MAX at most. */
 int64_t pulse_due_ms(const Pulse *p, int64_t now_ms, int timeout_ms,

@@ -50,6 +50,19 @@ sub say
 		pack('a Q> Q> Q> Q> C', 'r', @$self{qw(write flush apply)}, 0, 0));
 }
 
+# How often it has been asked for a reply since the last time.
+sub asked
+{
+	my $self = shift;
+	my $count = 0;
+
+	while (my ($type, $body) = $self->{wire}->read_message(0.1))
+	{
+		$count++ if $type eq 'd' && $body =~ /^k.{16}\x01$/s;
+	}
+	return $count;
+}
+
 sub leave
 {
 	my $self = shift;

@@ -88,6 +88,25 @@ foreach my $timeout (0, 1, 200, 1500)
 	is($answer, '408 c', 'in time there was one of two');
 	ok($took >= $timeout && $took <= $timeout + 1000, "timeout $timeout: after $took ms");
 }
+
+# Who is asked how it gets on, while somebody waits for so long: only who can have
+# replayed it, and who is about to get it, once.
+sub asked_meanwhile
+{
+	my ($lsn, $timeout) = @_;
+
+	$wire{c}->say(apply => at(200), flush => at(1000));
+	$wire{c}->asked;
+	is(answer_of(ask("wait_lsn=$lsn&application_name=c&timeout=$timeout"), 10), '408', "nobody has replayed $lsn");
+	my $asked = $wire{c}->asked;
+	note("waiting for $lsn for $timeout ms: asked $asked times");
+	return $asked;
+}
+
+is(asked_meanwhile('FF/0', 2000), 0, 'who cannot have replayed it is not asked');
+is(asked_meanwhile(at(2000), 2000), 1, 'who has been sent it is asked once');
+is(asked_meanwhile(at(1001), 1000), 0, 'behind all that it was sent');
+cmp_ok(asked_meanwhile(at(1000), 1000), '>=', 10, 'who has it is asked often');
 $_->leave foreach values %wire;
 
 # -- a real one ------------------------------------------------------------------

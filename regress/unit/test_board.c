@@ -28,7 +28,7 @@ fill(BoardStatus *status, uint64_t n)
 	memset(status->rule, 'a' + (int) (n % 26), sizeof(status->rule) - 1);
 	status->sent = n;
 	status->bytes = n;
-	status->awaited = n;
+	status->reply_time = (int64_t) n;
 	status->cancel_key_len = (uint32_t) n;
 }
 
@@ -38,7 +38,7 @@ check(const BoardView *view)
 	uint64_t n = view->status.sent;
 
 	assert_int_equal(view->status.bytes, n);
-	assert_int_equal(view->status.awaited, n);
+	assert_int_equal(view->status.reply_time, n);
 	assert_int_equal(view->status.cancel_key_len, (uint32_t) n);
 	if (n == 0)
 		return; /* has not begun */
@@ -131,21 +131,28 @@ an_owner_that_is_killed_is_seen_until_it_is_reaped(void **state UNUSED)
 }
 
 static void
-what_is_awaited_outlives_a_monitor_that_is_stopped(void **state UNUSED)
+what_is_awaited_ends_with_the_monitor(void **state UNUSED)
 {
-	pid_t pid = start_owner(BOARD_MONITOR);
+	Lsn awaited[BOARD_AWAITED_MAX];
+	pid_t pid;
 
-	wait_until_published(BOARD_MONITOR);
-	for (int i = 0; i < ROUNDS; i++)
+	board_reset_cell(BOARD_MONITOR, CELL_STARTING, 0);
+	pid = fork();
+	if (pid == 0)
 	{
-		halt(pid, SIGSTOP);
-		assert_true(board_awaited() != InvalidLsn);
-		kill(pid, SIGCONT);
-		usleep((useconds_t) (i % 7));
+		board_enter(BOARD_MONITOR);
+		board_set_awaited(0, 1);
+		board_set_awaited(1, 2);
+		board_set_awaited(BOARD_AWAITED_MAX - 1, 3);
+		board_set_awaited(1, InvalidLsn);
+		_exit(0);
 	}
-	halt(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(board_awaited(awaited), 2);
+	assert_int_equal(awaited[0], 1);
+	assert_int_equal(awaited[1], 3);
 	board_reset_cell(BOARD_MONITOR, CELL_FREE, 0);
-	assert_true(board_awaited() == InvalidLsn);
+	assert_int_equal(board_awaited(awaited), 0);
 }
 
 int
@@ -154,7 +161,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_owner_that_is_stopped_is_seen_as_it_was),
 		cmocka_unit_test(an_owner_that_is_killed_is_seen_until_it_is_reaped),
-		cmocka_unit_test(what_is_awaited_outlives_a_monitor_that_is_stopped),
+		cmocka_unit_test(what_is_awaited_ends_with_the_monitor),
 	};
 
 	board_create(1);

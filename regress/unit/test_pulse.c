@@ -61,41 +61,81 @@ without_a_timeout_there_is_none(void **state UNUSED)
 	assert_int_equal(pulse_due_ms(&p, 1000, 0, false, false), INT32_MAX);
 }
 
+/* With one who waits for lsn; InvalidLsn: with nobody. */
+static bool
+await(int64_t now_ms, Lsn lsn, Lsn sent, Lsn received, Lsn applied)
+{
+	PulsePlace place = {sent, received, applied};
+
+	return pulse_await(&p, now_ms, &lsn, lsn != InvalidLsn, &place, false);
+}
+
 static void
 an_idle_stream_has_no_timer_for_waiters(void **state UNUSED)
 {
-	assert_false(pulse_await(&p, 1000, InvalidLsn, 500, 100, false));
-	/* it has applied that, or what it was sent of it, or it applies nothing */
-	assert_false(pulse_await(&p, 1000, 501, 500, 500, false));
-	assert_false(pulse_await(&p, 1000, 500, 500, 500, false));
-	assert_false(pulse_await(&p, 1000, 500, 500, InvalidLsn, false));
+	assert_false(await(1000, InvalidLsn, 500, 500, 100));
+	/* it has applied that, or has not been sent it, or it applies nothing */
+	assert_false(await(1000, 500, 600, 600, 500));
+	assert_false(await(1000, 501, 500, 500, 100));
+	assert_false(await(1000, 500, 500, 500, InvalidLsn));
 	assert_int_equal(pulse_due_ms(&p, 1000, 0, false, false), INT32_MAX);
 }
 
 static void
-what_is_awaited_is_asked_for_at_once_and_often(void **state UNUSED)
+what_it_has_is_asked_for_at_once_and_often(void **state UNUSED)
 {
-	assert_true(pulse_await(&p, 1000, 500, 500, 100, false));
-	assert_false(pulse_await(&p, 1001, 500, 500, 100, false));
+	assert_true(await(1000, 500, 500, 500, 100));
+	assert_false(await(1001, 500, 500, 500, 100));
 	assert_int_equal(pulse_due_ms(&p, 1001, TIMEOUT, false, false), 19);
-	assert_true(pulse_await(&p, 1020, 500, 500, 499, false));
-	/* part of it is on its way: somebody may wait for less */
-	assert_true(pulse_await(&p, 1020, 501, 500, 499, false));
-	/* something else is news */
-	assert_true(pulse_await(&p, 1021, 600, 600, 499, false));
+	assert_true(await(1020, 500, 500, 500, 499));
 	/* and comes to an end */
-	assert_false(pulse_await(&p, 1041, 600, 600, 600, false));
-	assert_int_equal(pulse_due_ms(&p, 1041, 0, false, false), INT32_MAX);
+	assert_false(await(1040, 500, 500, 500, 500));
+	assert_int_equal(pulse_due_ms(&p, 1040, 0, false, false), INT32_MAX);
 	/* the timeouts do not count it */
 	assert_false(p.pinged);
 }
 
 static void
+what_is_on_its_way_is_asked_for_once(void **state UNUSED)
+{
+	assert_false(await(1000, 500, 499, 100, 100));
+	assert_true(await(1001, 500, 500, 100, 100));
+	assert_false(await(9000, 500, 500, 100, 100));
+	assert_false(await(9000, 500, 800, 499, 100));
+	assert_int_equal(pulse_due_ms(&p, 9000, 0, false, false), INT32_MAX);
+	/* it has it now */
+	assert_true(await(9001, 500, 800, 500, 100));
+	/* something else that is on its way is news */
+	assert_true(await(9002, 801, 900, 500, 100));
+	/* what was asked for includes what is nearer */
+	assert_false(await(9003, 700, 900, 500, 100));
+}
+
+static void
+each_who_waits_counts(void **state UNUSED)
+{
+	static const Lsn awaited[] = {1000, 50, 300, 2000};
+	PulsePlace place = {500, 500, 100};
+
+	assert_true(
+		pulse_await(&p, 1000, awaited, lengthof(awaited), &place, false));
+	place.applied = 300;
+	assert_false(
+		pulse_await(&p, 2000, awaited, lengthof(awaited), &place, false));
+	place.sent = 1000;
+	assert_true(
+		pulse_await(&p, 3000, awaited, lengthof(awaited), &place, false));
+}
+
+static void
 what_is_awaited_waits_for_the_socket(void **state UNUSED)
 {
-	assert_false(pulse_await(&p, 1000, 500, 500, 100, true));
-	assert_true(pulse_await(&p, 1001, 500, 500, 100, false));
-	assert_int_equal(pulse_due_ms(&p, 1002, 0, true, false), INT32_MAX);
+	static const Lsn awaited[] = {500};
+	PulsePlace place = {500, 500, 100};
+
+	assert_false(pulse_await(&p, 1000, awaited, 1, &place, true));
+	assert_int_equal(pulse_due_ms(&p, 1000, 0, true, false), INT32_MAX);
+	assert_true(pulse_await(&p, 1001, awaited, 1, &place, false));
 }
 
 static void
@@ -138,7 +178,9 @@ main(void)
 		cmocka_unit_test_setup(without_a_timeout_there_is_none, begin),
 		cmocka_unit_test_setup(an_idle_stream_has_no_timer_for_waiters, begin),
 		cmocka_unit_test_setup(
-			what_is_awaited_is_asked_for_at_once_and_often, begin),
+			what_it_has_is_asked_for_at_once_and_often, begin),
+		cmocka_unit_test_setup(what_is_on_its_way_is_asked_for_once, begin),
+		cmocka_unit_test_setup(each_who_waits_counts, begin),
 		cmocka_unit_test_setup(what_is_awaited_waits_for_the_socket, begin),
 		cmocka_unit_test_setup(draining_asks_again_and_again, begin),
 		cmocka_unit_test_setup(
