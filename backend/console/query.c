@@ -84,6 +84,17 @@ run_simple(Console *c, const ConsoleCommand *command, ErrInfo *err)
 	return ok;
 }
 
+/* What is wrong within a command is told with how that is written. */
+static bool
+next_command(
+	const char *text, size_t *pos, ConsoleCommand *command, ErrInfo *err)
+{
+	if (consolecmd_next(text, pos, command, err))
+		return true;
+	verb_hint(command->verb, err);
+	return false;
+}
+
 /* Nothing is done of a text that is not right to its end. */
 static bool
 check_query(const char *text, ErrInfo *err)
@@ -93,7 +104,7 @@ check_query(const char *text, ErrInfo *err)
 
 	do
 	{
-		if (!consolecmd_next(text, &pos, &command, err))
+		if (!next_command(text, &pos, &command, err))
 			return false;
 	} while (text[pos] != '\0');
 	return true;
@@ -110,7 +121,7 @@ query_simple(Console *c, const char *text, ErrInfo *err)
 		return false;
 	do
 	{
-		if (!consolecmd_next(text, &pos, &command, err))
+		if (!next_command(text, &pos, &command, err))
 			return false;
 		if (command.verb == CONSOLE_EMPTY)
 			continue;
@@ -134,11 +145,11 @@ take_parse(Console *c, const Frame *frame, ErrInfo *err)
 	size_t pos = 0;
 
 	if (!extended_parse(frame, &parse, err) ||
-		!consolecmd_next(parse.query, &pos, &command, err))
+		!next_command(parse.query, &pos, &command, err))
 		return false;
 	while (parse.query[pos] != '\0')
 	{
-		if (!consolecmd_next(parse.query, &pos, &behind, err))
+		if (!next_command(parse.query, &pos, &behind, err))
 			return false;
 		if (behind.verb != CONSOLE_EMPTY)
 			return errinfo_set(err, SQLSTATE_SYNTAX_ERROR,

@@ -44,7 +44,6 @@ typedef struct Arrival
 	uint64_t facts_before;
 } Arrival;
 
-/* libpq's own words are not for here: they quote what they cannot read. */
 static bool
 check_conninfo(const char *conninfo, ErrInfo *err)
 {
@@ -54,6 +53,8 @@ check_conninfo(const char *conninfo, ErrInfo *err)
 		return true;
 	errinfo_set(err, SQLSTATE_INVALID_PARAMETER_VALUE,
 		"libpq cannot read the connection string");
+	if (why.detail[0] != '\0')
+		errinfo_detail(err, "%s", why.detail);
 	return errinfo_hint(err, "Write \"keyword=value ...\", with values that "
 							 "have blanks in quotes, or a URI.");
 }

@@ -269,6 +269,15 @@ verb_run(Console *c, const ConsoleCommand *command, Answer *a, ErrInfo *err)
 }
 
 void
+verb_hint(ConsoleVerb verb, ErrInfo *err)
+{
+	if (verb != CONSOLE_EMPTY && err->hint[0] == '\0' &&
+		strcmp(err->sqlstate, SQLSTATE_SYNTAX_ERROR) == 0)
+		errinfo_hint(err, "The syntax is %s; SHOW HELP lists all commands.",
+			verbs[verb].syntax);
+}
+
+void
 verb_complete(Console *c, const ConsoleCommand *command, const Answer *a)
 {
 	Buf *out = client_out(&c->session->client);

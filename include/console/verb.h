@@ -35,6 +35,9 @@ MUST_CHECK bool verb_check(
 MUST_CHECK bool verb_run(
 	Console *c, const ConsoleCommand *command, Answer *a, ErrInfo *err);
 
+/* What a syntax error within a command has for a hint, if it has none. */
+void verb_hint(ConsoleVerb verb, ErrInfo *err);
+
 /* CommandComplete, or EmptyQueryResponse. */
 void verb_complete(Console *c, const ConsoleCommand *command, const Answer *a);
 

@@ -84,6 +84,11 @@ foreach my $case (
 {
 	is($wb->console_sqlstate($case->[0]), $case->[1], "$case->[0]: $case->[1]");
 }
+foreach my $case ([ 'KILL', "KILL {pid | 'application_name'}" ], [ 'REPOINT host=here', "REPOINT {'conninfo' [TEMPORARY] | DEFAULT}" ],
+	[ 'SHUTDOWN NOW', 'SHUTDOWN [SMART | FAST | IMMEDIATE]' ])
+{
+	like($wb->console($case->[0])->{err}, qr/^HINT:  The syntax is \Q$case->[1]\E;/m, "$case->[0]: how it is written");
+}
 like($wb->console('SHOW ring ring')->{err}, qr/^LINE 1: SHOW ring ring\n +\^$/m, 'psql shows the place');
 {
 	my ($line) = $wb->console("SHOW \x{c3}\x{a4} x")->{err} =~ /^( +)\^/m;

@@ -75,7 +75,8 @@ foreach my $case (
 	[ 'walbouncer itself', $self, qr/this walbouncer itself/ ],
 	[ 'itself by its socket', 'host=' . $wb->socket_dir . ' port=' . $wb->port . " user=$user", qr/this walbouncer itself/ ],
 	[ 'no connection string', "host=127.0.0.1 password=a $secret", qr/cannot read the connection string/ ],
-	[ 'an unknown keyword', "nothing=$secret", qr/cannot read the connection string/ ])
+	[ 'an unknown keyword', "nothing=$secret",
+		qr/cannot read the connection string\nDETAIL:  libpq says: invalid connection option "nothing"/ ])
 {
 	my ($what, $conninfo, $pattern) = @$case;
 	my $offset = $wb->log_offset;
