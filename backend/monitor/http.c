@@ -208,19 +208,13 @@ stop_waiting(HttpReq *req)
 	bufferevent_set_timeouts(bev, &tv, &tv);
 }
 
-void
-http_reply(
+static void
+send_answer(
 	HttpReq *req, int code, const char *type, const char *policy, Buf *body)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(req->ev);
 	struct evbuffer *out;
 
-	if (body->failed || body->len > OUTPUT_MAX - http.output)
-	{
-		buf_clear(body);
-		http_reply_text(req, 503, "too much to say at once");
-		return;
-	}
 	stop_waiting(req);
 	evhttp_add_header(headers, "Content-Type", type);
 	if (policy != NULL)
@@ -237,6 +231,20 @@ http_reply(
 }
 
 void
+http_reply(
+	HttpReq *req, int code, const char *type, const char *policy, Buf *body)
+{
+	if (!body->failed && http.output + body->len <= OUTPUT_MAX)
+	{
+		send_answer(req, code, type, policy, body);
+		return;
+	}
+	buf_clear(body);
+	http_reply_text(req, 503, "too much to say at once");
+}
+
+/* There is always room for a line. */
+void
 http_reply_text(HttpReq *req, int code, const char *fmt, ...)
 {
 	va_list ap;
@@ -249,7 +257,7 @@ http_reply_text(HttpReq *req, int code, const char *fmt, ...)
 	buf_init(&body, sizeof(text));
 	buf_put_text(&body, text);
 	buf_put_u8(&body, '\n');
-	http_reply(req, code, "text/plain; charset=utf-8", NULL, &body);
+	send_answer(req, code, "text/plain; charset=utf-8", NULL, &body);
 }
 
 /* ---- waiting ---- */
