@@ -72,19 +72,18 @@ open_listeners(void)
 static void
 on_listen_retry(evutil_socket_t fd UNUSED, short what UNUSED, void *arg UNUSED)
 {
+	descriptors_begin_own();
 	open_listeners();
+	descriptors_end_own();
 }
 
-/* A signal, or the supervisor after a reload. */
+/* A newer configuration; and the log, if it is to be opened anew. */
 static void
-on_wake(evutil_socket_t fd UNUSED, short what UNUSED, void *arg UNUSED)
+refresh_config(void)
 {
 	Config *previous;
 
-	board_sleep_end();
-	if (signals_stop_requested() || signals_drain_requested())
-		event_base_loopbreak(monitor.base);
-	else if (child_refresh_config(monitor.ctx, &previous))
+	if (child_refresh_config(monitor.ctx, &previous))
 	{
 		config_free(previous);
 		/* a new mistake is worth a line of its own */
@@ -92,6 +91,21 @@ on_wake(evutil_socket_t fd UNUSED, short what UNUSED, void *arg UNUSED)
 		if (monitor.ctx->config->monitor_port != 0)
 			open_listeners();
 	}
+}
+
+/* A signal, or the supervisor after a reload. */
+static void
+on_wake(evutil_socket_t fd UNUSED, short what UNUSED, void *arg UNUSED)
+{
+	board_sleep_end();
+	if (signals_stop_requested() || signals_drain_requested())
+	{
+		event_base_loopbreak(monitor.base);
+		return;
+	}
+	descriptors_begin_own();
+	refresh_config();
+	descriptors_end_own();
 }
 
 void

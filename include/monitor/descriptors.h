@@ -13,7 +13,7 @@ void descriptors_init(void);
 
 /*
  * Between the two no client is accepted, and there are descriptors for the files
- * that a view reads.  Does not nest.
+ * that a view reads, for the log, and for new sockets to listen on.  Does not nest.
  */
 void descriptors_begin_own(void);
 void descriptors_end_own(void);
