@@ -161,12 +161,7 @@ recall_history(const char *state_directory, Facts *facts)
 	if (facts->tli == 1)
 		return true;
 	text = spooldir_get_history(state_directory, facts->tli, &len);
-	ok = text != NULL && len <= FACTS_HISTORY_MAX;
-	if (ok)
-	{
-		memcpy(facts->history, text, len);
-		facts->history_len = len;
-	}
+	ok = text != NULL && facts_set_history(facts, text, len);
 	free(text);
 	return ok;
 }
@@ -204,8 +199,14 @@ factsfile_read(const char *state_directory, Facts *facts, ErrInfo *err)
 	facts->valid = whole && facts->system_identifier != 0 && facts->tli != 0 &&
 				   page_geometry_valid(&geometry) &&
 				   recall_history(state_directory, facts);
-	return facts->valid ||
-		   errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
-			   "\"%s\" is damaged; what it says of the upstream is not used",
-			   path);
+	if (facts->valid)
+		return true;
+	errinfo_set(err, SQLSTATE_DATA_CORRUPTED,
+		"\"%s\" is damaged; what it says of the upstream is not used", path);
+	errinfo_detail(err,
+		"Standbys are not served before the upstream has been connected to, "
+		"which must be of the database system whose WAL is in the spool.");
+	return errinfo_hint(err,
+		"Check the disk.  The file is written anew when the upstream has been "
+		"connected to.");
 }

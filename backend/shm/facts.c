@@ -53,6 +53,14 @@ facts_enter(bool writable)
 	sharedmem_close(&facts_shm.memory);
 }
 
+bool
+facts_set_history(Facts *facts, const char *text, size_t len)
+{
+	facts->history_len = len <= FACTS_HISTORY_MAX ? len : 0;
+	memcpy(facts->history, text, facts->history_len);
+	return len <= FACTS_HISTORY_MAX;
+}
+
 void
 facts_publish(const Facts *facts)
 {

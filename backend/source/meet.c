@@ -10,6 +10,7 @@
 
 #include "process/pgconn.h"
 #include "source/meet.h"
+#include "spool/spooldir.h"
 #include "util/log.h"
 #include "wal/page.h"
 
@@ -183,12 +184,8 @@ learn_history(PGconn *conn, Facts *facts, History *line, ErrInfo *err)
 	if (result == NULL)
 		return false;
 	ok = PQntuples(result) == 1 && PQnfields(result) == 2 &&
-		 PQgetlength(result, 0, 1) <= FACTS_HISTORY_MAX;
-	if (ok)
-	{
-		facts->history_len = (size_t) PQgetlength(result, 0, 1);
-		memcpy(facts->history, PQgetvalue(result, 0, 1), facts->history_len);
-	}
+		 facts_set_history(facts, PQgetvalue(result, 0, 1),
+			 (size_t) PQgetlength(result, 0, 1));
 	PQclear(result);
 	if (!ok)
 		return errinfo_set(err, SQLSTATE_PROTOCOL_VIOLATION,
@@ -214,21 +211,46 @@ learn_place(PGconn *conn, Facts *facts)
 	snprintf(facts->port, sizeof(facts->port), "%s", port != NULL ? port : "");
 }
 
+/*
+ * The server that the standbys hang on.  Where no connection, nor a file of the last
+ * run, has told, the WAL in the spool does: system and timeline only.  False if there
+ * was none yet.
+ */
+static bool
+find_known(const Config *config, Facts *known)
+{
+	SpoolOrigin origin;
+	size_t len;
+	char *text;
+
+	if (facts_get(known))
+		return true;
+	if (!config_has_spool(config) ||
+		!spooldir_find_origin(config->state_directory, &origin))
+		return false;
+	*known = (Facts){
+		.system_identifier = origin.system_identifier,
+		.tli = origin.tli,
+	};
+	text = spooldir_get_history(config->state_directory, origin.tli, &len);
+	if (text == NULL || !facts_set_history(known, text, len))
+		known->history_len = 0;
+	free(text);
+	return true;
+}
+
 /* The standbys hang on one system. */
 static bool
-check_system(const Facts *facts, ErrInfo *err)
+check_system(const Facts *facts, const Facts *known, ErrInfo *err)
 {
-	Facts known;
-
-	if (!facts_get(&known) ||
-		known.system_identifier == facts->system_identifier)
+	if (known->system_identifier == facts->system_identifier)
 		return true;
 	errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 		"upstream is another database system");
 	errinfo_detail(err,
 		"The standbys are copies of system %" PRIu64
 		", the upstream at %s port %s is system %" PRIu64 ".",
-		known.system_identifier, facts->host, facts->port,
+		known->system_identifier, facts->host, facts->port,
 		facts->system_identifier);
 	return errinfo_hint(err,
 		"Check upstream.conninfo.  If this is intended, stop walbouncer, empty "
@@ -271,27 +293,32 @@ check_number(
 	return true;
 }
 
-/* And on one line of timelines: the upstream must have ours in its history. */
+/* And on one line of timelines. */
 static bool
-check_line(const Facts *facts, const History *line, const Position *position,
-	ErrInfo *err)
+check_timeline(
+	const Facts *facts, const History *line, const Facts *known, ErrInfo *err)
 {
-	Facts known;
-	Lsn end;
-
-	if (facts_get(&known) && known.tli > facts->tli)
+	if (known->tli > facts->tli)
 	{
 		errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			"upstream is behind: it is on timeline %u, the standbys may be on "
 			"timeline %u",
-			facts->tli, known.tli);
+			facts->tli, known->tli);
 		return errinfo_hint(err,
 			"Check upstream.conninfo: is this a former primary?  If the "
 			"standbys are to follow it, stop walbouncer, empty its "
 			"state_directory, and start it again.");
 	}
-	if (facts_get(&known) && !check_number(facts, line, &known, err))
-		return false;
+	return check_number(facts, line, known, err);
+}
+
+/* The upstream must have that of our WAL in its history. */
+static bool
+check_position(const Facts *facts, const History *line,
+	const Position *position, ErrInfo *err)
+{
+	Lsn end;
+
 	if (position->tli == 0 || history_end(line, position->tli, &end))
 		return true;
 	errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -302,6 +329,20 @@ check_line(const Facts *facts, const History *line, const Position *position,
 		"The WAL that is here ends at " LSN_FORMAT " on timeline %u.",
 		LSN_ARGS(position->lsn), position->tli);
 	return errinfo_hint(err, "Check upstream.conninfo.");
+}
+
+/* Whether a server that has told what it is can be the upstream. */
+static bool
+check_server(const Config *config, PGconn *conn, const Position *position,
+	Upstream *up, ErrInfo *err)
+{
+	Facts known;
+	bool has_known = find_known(config, &known);
+
+	return (!has_known || check_system(&up->facts, &known, err)) &&
+		   learn_history(conn, &up->facts, &up->line, err) &&
+		   (!has_known || check_timeline(&up->facts, &up->line, &known, err)) &&
+		   check_position(&up->facts, &up->line, position, err);
 }
 
 /* Ask one server what it is; NULL, with err, if it is not what is wanted. */
@@ -326,9 +367,7 @@ meet_server(const Config *config, const Facts *pin, const Position *position,
 		PQfinish(conn);
 		return NULL;
 	}
-	if (!check_system(&up->facts, err) ||
-		!learn_history(conn, &up->facts, &up->line, err) ||
-		!check_line(&up->facts, &up->line, position, err))
+	if (!check_server(config, conn, position, up, err))
 	{
 		*refused = true;
 		PQfinish(conn);

@@ -6,13 +6,18 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "spool/spooldir.h"
+#include "util/buf.h"
 #include "util/mem.h"
+#include "wal/page.h"
+#include "wal/walformat.h"
 
 /* A history file is text, a few lines; this is far more. */
 #define HISTORY_TEXT_MAX (64 * 1024)
@@ -56,6 +61,19 @@ parse_name(const char *name, uint32_t segment_size, SpoolFile *file)
 	file->tli = tli;
 	file->start = ((Lsn) log << 32) + (Lsn) seg * segment_size;
 	return file->partial || *name == '\0';
+}
+
+/* 0 if it is not the history of a timeline. */
+static TimeLineId
+parse_history_name(const char *name)
+{
+	char expected[HISTORY_FILE_NAME_SIZE];
+	unsigned tli;
+
+	if (sscanf(name, "%8X", &tli) != 1)
+		return 0;
+	history_file_name(tli, expected);
+	return strcmp(name, expected) == 0 ? tli : 0;
 }
 
 static int
@@ -127,6 +145,68 @@ spooldir_list_clear(SpoolList *list)
 {
 	free(list->files);
 	*list = (SpoolList){0};
+}
+
+/* Whether a file of that name begins as the segment does, and of which system. */
+static bool
+read_origin(
+	int dir, const char *name, SpoolFile *file, uint64_t *system_identifier)
+{
+	uint8_t bytes[WAL_LONG_HEADER_SIZE];
+	int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? pread(fd, bytes, sizeof(bytes), 0) : -1;
+	WalGeometry geometry;
+	ErrInfo ignored;
+
+	if (fd >= 0)
+		close(fd);
+	if (n != (ssize_t) sizeof(bytes))
+		return false;
+	geometry = (WalGeometry){
+		.segment_size = load_le32(bytes + WAL_PAGE_SEGMENT_SIZE_OFFSET),
+		.block_size = load_le32(bytes + WAL_PAGE_BLOCK_SIZE_OFFSET),
+		.system_identifier = load_le64(bytes + WAL_PAGE_SYSID_OFFSET),
+	};
+	*system_identifier = geometry.system_identifier;
+	return geometry.system_identifier != 0 && page_geometry_valid(&geometry) &&
+		   parse_name(name, geometry.segment_size, file) &&
+		   page_begins_segment(
+			   bytes, file->tli, file->start, &geometry, &ignored);
+}
+
+bool
+spooldir_find_origin(const char *state_directory, SpoolOrigin *origin)
+{
+	char path[DURABLE_PATH_SIZE];
+	SpoolFile last = {0};
+	TimeLineId latest = 0;
+	struct dirent *entry;
+	DIR *dir;
+
+	spooldir_path(path, state_directory);
+	dir = opendir(path);
+	if (dir == NULL)
+		return false;
+	while ((entry = readdir(dir)) != NULL)
+	{
+		SpoolFile file;
+		uint64_t system_identifier;
+		TimeLineId tli = parse_history_name(entry->d_name);
+
+		latest = Max(latest, tli);
+		if (tli != 0 ||
+			!read_origin(dirfd(dir), entry->d_name, &file, &system_identifier))
+			continue;
+		latest = Max(latest, file.tli);
+		if (file.tli < last.tli ||
+			(file.tli == last.tli && file.start < last.start))
+			continue;
+		last = file;
+		origin->system_identifier = system_identifier;
+	}
+	closedir(dir);
+	origin->tli = latest;
+	return last.tli != 0;
 }
 
 static void

@@ -53,6 +53,9 @@ void facts_create(void);
 /* A child: read-only, unless it is the reader. */
 void facts_enter(bool writable);
 
+/* The history file of tli.  False, and none is there then, if it is too long. */
+MUST_CHECK bool facts_set_history(Facts *facts, const char *text, size_t len);
+
 /* The reader. */
 void facts_publish(const Facts *facts);
 

@@ -50,6 +50,20 @@ MUST_CHECK bool spooldir_list(SpoolList *list, const char *state_directory,
 	uint32_t segment_size, ErrInfo *err);
 void spooldir_list_clear(SpoolList *list);
 
+/* Whose WAL it is. */
+typedef struct SpoolOrigin
+{
+	uint64_t system_identifier;
+	TimeLineId tli; /* the latest that there are segments or a history of */
+} SpoolOrigin;
+
+/*
+ * By the latest segment that begins as one does, whatever its size.  False, and
+ * *origin undefined, if there is none.
+ */
+MUST_CHECK bool spooldir_find_origin(
+	const char *state_directory, SpoolOrigin *origin);
+
 /* ---- history files ---- */
 
 MUST_CHECK bool spooldir_put_history(const char *state_directory,

@@ -1,10 +1,12 @@
 # Two standbys have been promoted without knowing of each other: both are on a timeline
 # 2, which is not the same.  Who has followed one of them is not led to the other, also
-# after a restart.
+# after a restart, and whatever has become of the file that says what the upstream was:
+# the WAL in the spool says it too.
 
 use strict;
 use warnings;
 use File::Path qw(rmtree);
+use PostgreSQL::Test::Utils;
 use Test::More;
 use WalBouncer;
 
@@ -60,6 +62,48 @@ $wb->stop;
 $wb->start;
 $wb->wait_for_log($said, $offset, 'it is refused after a restart');
 $wb->log_unlike(qr/streaming from upstream/, $offset, 'and not followed');
+
+my $file = "$wb->{dir}/state/upstream";
+my $whole = slurp_file($file);
+my %damage = (
+	removed   => sub { unlink $file or die "$file: $!" },
+	truncated => sub { truncate $file, length($whole) / 2 or die "$file: $!" },
+	garbage   => sub { append_to_file($file, "\0\xff" x 100) });
+my $stranger = new_primary('stranger', initdb => ['--wal-segsize=1']);
+$old->start;
+my @others = (
+	[ 'another cluster', $stranger, qr/upstream is another database system/ ],
+	[ 'the former primary', $old, qr/upstream is behind: it is on timeline 1/ ],
+	[ 'the other heir', $other, $said ]);
+
+foreach my $damage (sort keys %damage)
+{
+	$wb->stop;
+	$damage{$damage}->();
+	$offset = $wb->log_offset;
+	$wb->configure(upstream => $others[0][1]);
+	$wb->start;
+	$wb->wait_for_log(qr/WARNING:.*\/upstream" is damaged.*HINT/s, $offset, "$damage: the log says so, and what to do")
+	  unless $damage eq 'removed';
+	foreach my $case (@others)
+	{
+		my ($name, $node, $refusal) = @$case;
+
+		$wb->configure(upstream => $node);
+		$wb->reload;
+		$wb->wait_for_log($refusal, $offset, "$damage: $name is refused");
+	}
+	$wb->log_unlike(qr/streaming from upstream/, $offset, "$damage: none of them is followed");
+	$wb->configure(upstream => $one);
+	$wb->reload;
+	$one->safe_psql('postgres', "INSERT INTO t VALUES ('$damage')");
+	ok($standby->poll_query_until('postgres', "SELECT count(*) = 1 FROM t WHERE t = '$damage'"),
+		"$damage: the right one is, and the standby goes on");
+	$wb->log_unlike(qr/begins anew|has a gap|going on without/, $offset, "$damage: nothing was left out");
+	my ($system) = slurp_file($file) =~ /^system_identifier (\d+)$/m;
+	is($system, $one->safe_psql('postgres', 'SELECT system_identifier FROM pg_control_system()'),
+		"$damage: the file is whole again");
+}
 $standby->stop('immediate');
 
 done_testing();

@@ -313,6 +313,68 @@ histories_are_kept(void **state UNUSED)
 		spooldir_put_history("/nowhere/at/all", 2, text, strlen(text), &err));
 }
 
+/* ---- whose it is ---- */
+
+/* The beginning of a segment (xlog_internal.h, XLogLongPageHeaderData) of 64 MB. */
+static void
+put_beginning(const char *name, Lsn start, TimeLineId tli, uint64_t system)
+{
+	struct
+	{
+		uint16_t magic;
+		uint16_t info;
+		uint32_t tli;
+		uint64_t pageaddr;
+		uint32_t rem_len;
+		uint32_t padding;
+		uint64_t sysid;
+		uint32_t segment_size;
+		uint32_t block_size;
+	} header = {0xD110, 0x0002, tli, start, 0, 0, system, 64 * MB, 8192};
+	char path[DURABLE_PATH_SIZE];
+
+	_Static_assert(sizeof(header) == 40, "as on disk");
+	snprintf(path, sizeof(path), "%s", statedir_path("spool"));
+	snprintf(path + strlen(path), sizeof(path) - strlen(path), "/%s", name);
+	assert_true(file_write(path, &header, sizeof(header)));
+}
+
+static void
+assert_origin(uint64_t system, TimeLineId tli)
+{
+	SpoolOrigin origin;
+
+	assert_true(spooldir_find_origin(state_directory, &origin));
+	assert_true(origin.system_identifier == system);
+	assert_int_equal(origin.tli, tli);
+}
+
+static void
+segments_tell_whose_they_are(void **state UNUSED)
+{
+	SpoolOrigin origin;
+	ErrInfo err;
+
+	assert_false(spooldir_find_origin(state_directory, &origin));
+	/* a history alone is nobody's, what begins otherwise is not WAL */
+	assert_true(spooldir_put_history(state_directory, 3, "#\n", 2, &err));
+	put_segment(1, START, false, SEGMENT);
+	put_segment(1, START + SEGMENT, true, 0);
+	put_beginning("000000010000000000000009", 8 * 64 * MB, 1, 4711);
+	put_beginning("000000010000000100000000.partial", 0, 1, 4711);
+	put_beginning("00000002000000000000000A", 10 * 64 * MB, 2, 0);
+	put_beginning("00000001000000000000000B.tmp", 11 * 64 * MB, 1, 4711);
+	assert_false(spooldir_find_origin(state_directory, &origin));
+	/* 64 MB, in the second 4 GB: the 65th segment */
+	put_beginning("000000010000000100000001.partial", 65 * (Lsn) 64 * MB, 1, 5);
+	assert_origin(5, 3);
+	put_beginning("000000010000000000000001", 64 * MB, 1, 6);
+	assert_origin(5, 3);
+	/* the later timeline counts, and an earlier one may be in its first page */
+	put_beginning("000000040000000000000002", 2 * 64 * MB, 1, 7);
+	assert_origin(7, 4);
+}
+
 /* ---- reading ---- */
 
 static void
@@ -721,6 +783,7 @@ main(void)
 		TEST(only_files_are_listed),
 		TEST(list_is_by_lsn_then_timeline),
 		TEST(histories_are_kept),
+		TEST(segments_tell_whose_they_are),
 		TEST(one_timeline_is_read),
 		TEST(size_decides_not_the_name),
 		TEST(unknown_line_has_nothing),
