@@ -174,6 +174,21 @@ find_sync_states(StandbyList *list, const AckPolicy *policy)
 		list->items[i].sync_state = sync_state(list, policy, &list->items[i]);
 }
 
+static int
+compare_standbys(const void *a, const void *b)
+{
+	const BoardView *one = &((const Standby *) a)->view;
+	const BoardView *two = &((const Standby *) b)->view;
+	int order =
+		strcmp(one->status.application_name, two->status.application_name);
+
+	if (order == 0)
+		order = strcmp(one->status.rule, two->status.rule);
+	if (order == 0)
+		order = strcmp(one->status.user, two->status.user);
+	return order != 0 ? order : (one->pid > two->pid) - (one->pid < two->pid);
+}
+
 void
 standbylist_take(StandbyList *list, const ChildContext *ctx)
 {
@@ -187,6 +202,8 @@ standbylist_take(StandbyList *list, const ChildContext *ctx)
 	collect_connected(list);
 	judge_all(list);
 	find_sync_states(list, &ctx->config->acknowledge);
+	/* behind all that goes by the order of the cells */
+	qsort(list->items, list->count, sizeof(*list->items), compare_standbys);
 }
 
 void

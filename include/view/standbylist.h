@@ -30,6 +30,7 @@ typedef struct StandbyList
 	size_t count;
 } StandbyList;
 
+/* By application_name, rule, user and process id. */
 void standbylist_take(StandbyList *list, const ChildContext *ctx);
 void standbylist_clear(StandbyList *list);
 

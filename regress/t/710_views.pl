@@ -143,6 +143,8 @@ my $mute = $wb->add_standby('mute', rule => 'all', conf => 'wal_receiver_status_
 my $rx = $wb->receive('rx', rule => 'all', application_name => 'receiver');
 my $local = $wb->receive('local', socket => 1, application_name => 'local');
 wait_for_replay($primary, $part);
+ok(poll_until(sub { 'local mute part receiver' eq join ' ', map { $_->{application_name} } $wb->show('standbys') }),
+	'standbys come in the order of their names');
 
 # Nothing moves: what all say of a moment is the same.
 my @said;
