@@ -129,10 +129,12 @@ say_change(const CtlArgs *args, const PGresult *result, int row)
 	buf_init(&line, LINE_MAX_BYTES);
 	for (size_t i = 0; i < lengthof(parts); i++)
 	{
-		if (PQgetisnull(result, row, parts[i].column))
-			continue;
+		/* what has come has nothing before it, and what has gone nothing behind */
+		bool none = PQgetisnull(result, row, parts[i].column);
+
 		buf_put_text(&line, parts[i].before);
-		ctloutput_put(&line, PQgetvalue(result, row, parts[i].column));
+		ctloutput_put(
+			&line, none ? "(none)" : PQgetvalue(result, row, parts[i].column));
 		buf_put_text(&line, parts[i].behind);
 	}
 	say(args->silent, "%.*s", (int) line.len, (const char *) line.data);

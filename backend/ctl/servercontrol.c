@@ -43,7 +43,9 @@ check_directory(const char *pid_file, ErrInfo *err)
 		ok = errinfo_set(err, SQLSTATE_IO_ERROR,
 			"could not access directory \"%s\": %m", dir);
 	free(copy);
-	return ok;
+	return ok || errinfo_hint(err, "If \"state_directory\" or \"pid_file\" was "
+								   "changed since the server was started, say "
+								   "--pid-file=FILE.");
 }
 
 /* What runs is asked for its state; says why not. */

@@ -161,6 +161,9 @@ load_text(Loader *l, const char *text, int *end_line)
 
 		errinfo_set(l->err, SQLSTATE_CONFIG_FILE_ERROR, "%s",
 			why != NULL ? why : "syntax error");
+		if (why == NULL || strcmp(why, "syntax error") == 0)
+			errinfo_hint(l->err, "Write NAME = VALUE; with text, and numbers "
+								 "with a unit, in double quotes.");
 		ok = loader_locate(l, config_error_line(&tree));
 	}
 	config_destroy(&tree);

@@ -204,12 +204,14 @@ option_set_number(const Option *opt, void *at, const char *text, ErrInfo *err)
 	{
 		case OPTION_BYTES:
 			ok = parse_number(opt, text, 10, byte_units,
-				"Valid units are \"B\", \"kB\", \"MB\", \"GB\" and \"TB\".",
+				"A whole number is wanted; valid units are \"B\", \"kB\", "
+				"\"MB\", \"GB\" and \"TB\".",
 				&value, err);
 			break;
 		case OPTION_TIME:
 			ok = parse_number(opt, text, 10, time_units,
-				"Valid units are \"us\", \"ms\", \"s\", \"min\", \"h\" and "
+				"A whole number is wanted; valid units are \"us\", \"ms\", "
+				"\"s\", \"min\", \"h\" and "
 				"\"d\".",
 				&value, err);
 			/* Up, because nothing but 0 may become 0, which means never. */
