@@ -208,8 +208,12 @@ notify_tick(int64_t now_ms)
 	}
 	if (notify.watchdog_ms > 0 && now_ms >= notify.watchdog_at_ms)
 	{
-		(void) send_message("WATCHDOG=1");
-		notify.watchdog_at_ms = now_ms + notify.watchdog_ms;
+		bool taken = send_message("WATCHDOG=1");
+
+		/* one that is missing leaves no time until the next */
+		notify.watchdog_at_ms =
+			now_ms +
+			(taken ? notify.watchdog_ms : Min(notify.watchdog_ms, RETRY_MS));
 	}
 	if (now_ms >= notify.status_at_ms)
 		tell_status(now_ms);
