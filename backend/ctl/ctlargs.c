@@ -386,12 +386,6 @@ ctlargs_parse(
 	return parse(argc, argv, timeout, args, err) || usage_error(err);
 }
 
-const char *
-ctlargs_verb_name(CtlVerb verb)
-{
-	return verbs[verb].name;
-}
-
 static const char help_head[] =
 	"walbouncerctl starts, stops and watches walbouncer.\n"
 	"\n"

@@ -13,14 +13,8 @@
  */
 #include "base.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "shm/ring.h"
 #include "shm/sharedmem.h"
@@ -59,14 +53,6 @@ ring_new(size_t size)
 	ring->control = (RingControl *) base;
 	ring->data = base + page;
 	return ring;
-}
-
-void
-ring_free(Ring *ring)
-{
-	sharedmem_close(&ring->memory);
-	munmap(ring->control, sharedmem_page_size() + 2 * ring->size);
-	free(ring);
 }
 
 size_t

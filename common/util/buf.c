@@ -99,17 +99,6 @@ buf_get_le32(BufReader *r, uint32_t *v)
 }
 
 bool
-buf_get_le64(BufReader *r, uint64_t *v)
-{
-	const uint8_t *p;
-
-	if (!buf_get_bytes(r, 8, &p))
-		return false;
-	*v = load_le64(p);
-	return true;
-}
-
-bool
 buf_get_cstring(BufReader *r, const char **s)
 {
 	const uint8_t *start = r->data + r->pos;

@@ -74,12 +74,6 @@ log_set_threshold(LogLevel level)
 	self.threshold = level;
 }
 
-bool
-log_enabled(LogLevel level)
-{
-	return level >= self.threshold;
-}
-
 /* "worker berlin 192.0.2.1:41234": who serves whom. */
 static void
 describe_self(void)
@@ -329,7 +323,7 @@ static void PRINTF_LIKE(2, 0)
 	char message[LOG_MESSAGE_SIZE];
 	int save_errno = errno;
 
-	if (!log_enabled(level))
+	if (level < self.threshold)
 		return;
 	/* it may have a %m */
 	vsnprintf(message, sizeof(message), fmt, ap);
@@ -353,7 +347,7 @@ log_err(LogLevel level, const ErrInfo *err)
 {
 	int save_errno = errno;
 
-	if (!log_enabled(level))
+	if (level < self.threshold)
 		return;
 	log_reopen_if_requested();
 	write_event(level, err->sqlstate, err->message, err->detail, err->hint);

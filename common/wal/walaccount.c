@@ -15,7 +15,6 @@
  */
 #include "base.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "util/mem.h"
@@ -64,12 +63,6 @@ WalAccount *
 walaccount_new(void)
 {
 	return mem_alloc0(sizeof(WalAccount));
-}
-
-void
-walaccount_free(WalAccount *a)
-{
-	free(a);
 }
 
 Lsn

@@ -83,12 +83,6 @@ walscope_set_default(WalScope *scope, ScopeKind kind, ScopeVerdict verdict)
 	scope->tables[kind].last.oid = InvalidOid;
 }
 
-ScopeVerdict
-walscope_default(const WalScope *scope, ScopeKind kind)
-{
-	return scope->tables[kind].unknown;
-}
-
 void
 walscope_listen(WalScope *scope, const ScopeListener *listener)
 {

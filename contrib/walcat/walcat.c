@@ -42,6 +42,13 @@ enum
 	OPT_SEGMENT_SIZE
 };
 
+/* A list of OIDs. */
+typedef struct OidList
+{
+	Oid *items;
+	size_t count;
+} OidList;
+
 typedef struct CommandLine
 {
 	RulingParams ruling;
@@ -118,24 +125,6 @@ static const char help_text[] =
 /* ---- what the parts share ---- */
 
 void
-oid_list_add(OidList *list, Oid oid)
-{
-	list->items = mem_realloc(list->items, (list->count + 1) * sizeof(Oid));
-	list->items[list->count++] = oid;
-}
-
-bool
-oid_list_has(const OidList *list, Oid oid)
-{
-	for (size_t i = 0; i < list->count; i++)
-	{
-		if (list->items[i] == oid)
-			return true;
-	}
-	return false;
-}
-
-void
 walcat_error(const ErrInfo *err)
 {
 	fflush(stdout);
@@ -168,6 +157,24 @@ walcat_exit_code(const ErrInfo *err)
 }
 
 /* ---- the command line ---- */
+
+static void
+oid_list_add(OidList *list, Oid oid)
+{
+	list->items = mem_realloc(list->items, (list->count + 1) * sizeof(Oid));
+	list->items[list->count++] = oid;
+}
+
+static bool
+oid_list_has(const OidList *list, Oid oid)
+{
+	for (size_t i = 0; i < list->count; i++)
+	{
+		if (list->items[i] == oid)
+			return true;
+	}
+	return false;
+}
 
 static void usage_error(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;
 

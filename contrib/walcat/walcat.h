@@ -1,6 +1,6 @@
 /*
  * walcat.h
- *		What the parts of walcat share: how it ends, and what it was asked for.
+ *		What the parts of walcat share: how it ends, and what it says besides.
  */
 #ifndef WALCAT_H
 #define WALCAT_H
@@ -16,16 +16,6 @@
 #define WALCAT_DAMAGED 2   /* WAL that is damaged, or that we do not know */
 #define WALCAT_DELIVERED 3 /* records of the database are there */
 #define WALCAT_UNPROVEN 4  /* it cannot be told whether they are */
-
-/* A list of OIDs. */
-typedef struct OidList
-{
-	Oid *items;
-	size_t count;
-} OidList;
-
-void oid_list_add(OidList *list, Oid oid);
-bool oid_list_has(const OidList *list, Oid oid);
 
 /* "walcat: error: ...", with detail and hint, as PostgreSQL's programs do. */
 void walcat_error(const ErrInfo *err);

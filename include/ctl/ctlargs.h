@@ -70,9 +70,6 @@ typedef struct CtlArgs
 MUST_CHECK bool ctlargs_parse(
 	int argc, char **argv, const char *timeout, CtlArgs *args, ErrInfo *err);
 
-/* "start", with what follows it on a command line: "kill SIGNALNAME PID". */
-const char *ctlargs_verb_name(CtlVerb verb);
-
 /* What --help prints; malloc'd. */
 char *ctlargs_help(void);
 

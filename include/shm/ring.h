@@ -40,8 +40,6 @@ typedef struct RingState
  * process if the memory cannot be had.
  */
 Ring *ring_new(size_t size);
-/* Unmap it, in this process. */
-void ring_free(Ring *ring);
 size_t ring_size(const Ring *ring);
 
 /*

@@ -50,7 +50,6 @@ MUST_CHECK bool buf_get_be64(BufReader *r, uint64_t *v);
 /* Little endian: WAL. */
 MUST_CHECK bool buf_get_le16(BufReader *r, uint16_t *v);
 MUST_CHECK bool buf_get_le32(BufReader *r, uint32_t *v);
-MUST_CHECK bool buf_get_le64(BufReader *r, uint64_t *v);
 /* *p points into the reader's memory. */
 MUST_CHECK bool buf_get_bytes(BufReader *r, size_t n, const uint8_t **p);
 MUST_CHECK bool buf_skip(BufReader *r, size_t n);

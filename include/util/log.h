@@ -33,7 +33,6 @@ typedef enum LogLevel
 
 /* Lines below this level are not written.  LOG_LOG until it is set. */
 void log_set_threshold(LogLevel level);
-bool log_enabled(LogLevel level);
 
 /* What this process is, in each of its lines.  Copied; "" for nothing. */
 void log_set_role(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -35,8 +35,8 @@ typedef struct WalAccountDatabase
 
 typedef struct WalAccount WalAccount;
 
+/* free() is all that it needs. */
 WalAccount *walaccount_new(void);
-void walaccount_free(WalAccount *account);
 
 /*
  * The next bytes will be those from lsn on.  What was counted stays.  Records that

@@ -75,7 +75,6 @@ void walscope_free(WalScope *scope);
 
 void walscope_set_default(
 	WalScope *scope, ScopeKind kind, ScopeVerdict verdict);
-ScopeVerdict walscope_default(const WalScope *scope, ScopeKind kind);
 /* For all of the WAL. */
 void walscope_set(
 	WalScope *scope, ScopeKind kind, Oid oid, ScopeVerdict verdict);

@@ -219,13 +219,17 @@ signals_and_processes_are_read_strictly(void **state UNUSED)
 static void
 help_names_every_verb(void **state UNUSED)
 {
+	static const char *const names[] = {"start", "stop", "restart", "reload",
+		"status", "logrotate", "kill", "show", "top", "disconnect", "pause",
+		"resume", "rescope", "repoint"};
 	char *text = ctlargs_help();
 
-	for (int i = 0; i < VERB_COUNT; i++)
+	assert_int_equal(lengthof(names), VERB_COUNT);
+	for (size_t i = 0; i < lengthof(names); i++)
 	{
 		char line[64];
 
-		snprintf(line, sizeof(line), "\n  %s ", ctlargs_verb_name((CtlVerb) i));
+		snprintf(line, sizeof(line), "\n  %s ", names[i]);
 		assert_non_null(strstr(text, line));
 	}
 	free(text);

@@ -59,7 +59,7 @@ empty_ring_is_on_no_timeline(void **state)
 	assert_int_equal(
 		ring_read(ring, 1, START, dst, sizeof(dst), &got), RING_LOST);
 	assert_int_equal(got, 77);
-	ring_free(ring);
+	free(ring);
 }
 
 static void
@@ -79,7 +79,7 @@ read_at_write_position_waits(void **state)
 		ring_read(ring, 1, START - 1, dst, sizeof(dst), &got), RING_LOST);
 	assert_int_equal(
 		ring_read(ring, 2, START, dst, sizeof(dst), &got), RING_LOST);
-	ring_free(ring);
+	free(ring);
 }
 
 static void
@@ -109,7 +109,7 @@ what_was_written_is_read(void **state)
 			RING_LOST);
 	}
 	free(dst);
-	ring_free(ring);
+	free(ring);
 }
 
 static void
@@ -128,7 +128,7 @@ reset_forgets(void **state)
 	assert_int_equal(
 		ring_read(ring, 2, START + 500, dst, sizeof(dst), &got), RING_WAIT);
 	assert_int_equal(ring_state(ring).head, START + 500);
-	ring_free(ring);
+	free(ring);
 }
 
 /* Writes as fast as it can, in odd portions; ended by a signal. */
@@ -190,7 +190,7 @@ racing_writer_never_tears_a_copy(void **state)
 	kill(writer, SIGKILL);
 	waitpid(writer, NULL, 0);
 	free(dst);
-	ring_free(ring);
+	free(ring);
 }
 
 /* kill -9 of the writer at any moment: what is published is good. */
@@ -224,7 +224,7 @@ killed_writer_leaves_a_good_ring(void **state)
 		assert_bytes(dst, s.tail, got);
 	}
 	free(dst);
-	ring_free(ring);
+	free(ring);
 }
 
 /* Isolation: a process that gave up writing cannot, and cannot get it back. */
@@ -251,7 +251,7 @@ read_only_ring_cannot_be_written(void **state)
 	/* a sanitizer turns the signal into an exit status of its own */
 	assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	assert_int_equal(ring_state(ring).head, START);
-	ring_free(ring);
+	free(ring);
 }
 
 /* What the ancestor had in common with the next timeline stays readable, no more. */
@@ -283,7 +283,7 @@ switch_forgets_what_is_behind_it(void **state)
 	assert_int_equal(ring_state(ring).head, START - 8);
 	assert_int_equal(
 		ring_read(ring, 3, START, dst, sizeof(dst), &got), RING_WAIT);
-	ring_free(ring);
+	free(ring);
 }
 
 int

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "mutate.h"
@@ -106,7 +107,7 @@ counts_are_those_of_pg_waldump(void **state UNUSED)
 		account = account_of(&sample.geometry, sample.wal, sample.start,
 			sample.len, sample.start);
 		assert_is_that_of_pg_waldump(account);
-		walaccount_free(account);
+		free(account);
 	}
 }
 
@@ -135,7 +136,7 @@ portions_do_not_matter(void **state UNUSED)
 			done += n;
 		}
 		assert_is_that_of_pg_waldump(account);
-		walaccount_free(account);
+		free(account);
 	}
 }
 
@@ -192,7 +193,7 @@ counting_begins_anywhere(void **state UNUSED)
 		assert_counted(
 			account, begins_behind, lsn_floor(from + PAGE - 1, PAGE));
 		assert_int_equal(walaccount_skipped(account), 0);
-		walaccount_free(account);
+		free(account);
 	}
 }
 
@@ -212,7 +213,7 @@ counting_goes_on_at_a_record(void **state UNUSED)
 		feed_range(
 			account, sample.wal, sample.start, page, sample.start + sample.len);
 		assert_is_that_of_pg_waldump(account);
-		walaccount_free(account);
+		free(account);
 	}
 }
 
@@ -252,7 +253,7 @@ damage_costs_a_page(void **state UNUSED)
 		assert_counted(account, is_beside_page, page);
 		assert_true(walaccount_skipped(account) >= PAGE);
 		memcpy(sample.wal + at, saved, PAGE);
-		walaccount_free(account);
+		free(account);
 	}
 }
 
@@ -274,7 +275,7 @@ garbage_is_survived(void **state UNUSED)
 		assert_true(walaccount_total(account).bytes <= len);
 		assert_true(walaccount_skipped(account) <= len);
 		assert_adds_up(account);
-		walaccount_free(account);
+		free(account);
 		free(copy);
 	}
 }
@@ -291,7 +292,7 @@ what_is_no_wal_is_skipped(void **state UNUSED)
 		&sample.geometry, noise, sample.start, sizeof(noise), sample.start);
 	assert_int_equal(walaccount_skipped(account), sizeof(noise));
 	assert_int_equal(walaccount_total(account).records, 0);
-	walaccount_free(account);
+	free(account);
 }
 
 static void
@@ -313,7 +314,7 @@ gaps_are_skipped(void **state UNUSED)
 	assert_int_equal(walaccount_skipped(account), skipped);
 	feed_range(account, sample.wal, sample.start, sample.start, r->lsn);
 	assert_int_equal(walaccount_skipped(account), skipped);
-	walaccount_free(account);
+	free(account);
 }
 
 static void
@@ -329,7 +330,7 @@ unfinished_records_do_not_count(void **state UNUSED)
 	/* the third one says what was overwritten */
 	assert_int_equal(walaccount_total(account).records, 3);
 	assert_int_equal(walaccount_skipped(account), 0);
-	walaccount_free(account);
+	free(account);
 	build_end(&b);
 }
 
@@ -357,7 +358,7 @@ databases_are_bounded(void **state UNUSED)
 	}
 	assert_count(walaccount_other(account), 2 * over, 2 * over * 54, 0);
 	assert_adds_up(account);
-	walaccount_free(account);
+	free(account);
 	build_end(&b);
 }
 
