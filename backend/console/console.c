@@ -242,19 +242,7 @@ console_run(Session *s)
 		if (!look_at_signals(c, &err))
 			continue;
 		refresh_config(c);
-		switch (client_next_frame(&s->client, &frame, &err))
-		{
-			case FRAME_OK:
-				take_frame(c, &frame);
-				continue;
-			case FRAME_BAD:
-				session_fatal(s, &err);
-			case FRAME_MORE:
-				break;
-		}
-		if (s->client.gone)
-			session_end(s);
-		client_wait(&s->client, -1, 0, -1);
-		board_sleep_end();
+		if (session_next_frame(s, &frame))
+			take_frame(c, &frame);
 	}
 }

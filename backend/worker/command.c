@@ -366,28 +366,16 @@ command_loop(Session *s)
 	for (;;)
 	{
 		Frame frame;
-		ErrInfo err;
 
 		client_flush(&s->client);
 		client_fill(&s->client);
 		if (signals_stop_requested() || signals_drain_requested())
 			session_shutdown(s);
 		refresh_config(s);
-		switch (client_next_frame(&s->client, &frame, &err))
-		{
-			case FRAME_OK:
-				(void) signals_take_cancel(); /* meant for an earlier command */
-				take_frame(s, &frame, &until_sync);
-				session_set_state(s, CELL_IDLE);
-				continue;
-			case FRAME_BAD:
-				session_fatal(s, &err);
-			case FRAME_MORE:
-				break;
-		}
-		if (s->client.gone)
-			session_end(s);
-		client_wait(&s->client, -1, 0, -1);
-		board_sleep_end();
+		if (!session_next_frame(s, &frame))
+			continue;
+		(void) signals_take_cancel(); /* meant for an earlier command */
+		take_frame(s, &frame, &until_sync);
+		session_set_state(s, CELL_IDLE);
 	}
 }

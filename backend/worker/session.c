@@ -384,6 +384,27 @@ session_start(
 	sessionlog_authorized(s);
 }
 
+bool
+session_next_frame(Session *s, Frame *frame)
+{
+	ErrInfo err;
+
+	switch (client_next_frame(&s->client, frame, &err))
+	{
+		case FRAME_OK:
+			return true;
+		case FRAME_BAD:
+			session_fatal(s, &err);
+		case FRAME_MORE:
+			break;
+	}
+	if (s->client.gone)
+		session_end(s);
+	client_wait(&s->client, -1, 0, -1);
+	board_sleep_end();
+	return false;
+}
+
 void
 session_rematch(Session *s, Config *previous)
 {

@@ -54,6 +54,13 @@ typedef struct Session
 void session_start(
 	Session *s, ChildContext *ctx, int fd, const struct sockaddr_storage *peer);
 
+/*
+ * The next message of a session that has been started.  If none has come, wait once,
+ * for bytes or to be woken, and return false.  A client that has gone or whose bytes
+ * are no message ends the process.
+ */
+MUST_CHECK bool session_next_frame(Session *s, Frame *frame);
+
 /* Tell the client (severity "ERROR"); the session goes on. */
 void session_error(Session *s, const ErrInfo *err);
 
