@@ -210,9 +210,14 @@ pgconn_error(
 		text[0] != '\0' ? text : "connection lost");
 }
 
-PGconn *
-pgconn_start(const Config *config, PgConnKind kind, const char *application,
-	bool force_application, const Facts *pin, ErrInfo *err)
+/* PQconnectStartParams() or PQconnectdbParams() */
+typedef PGconn *(*Connect)(
+	const char *const *keywords, const char *const *values, int expand_dbname);
+
+static PGconn *
+connect_by(Connect connect_params, const Config *config, PgConnKind kind,
+	const char *application, bool force_application, const Facts *pin,
+	ErrInfo *err)
 {
 	Params p;
 	PGconn *conn;
@@ -220,9 +225,9 @@ pgconn_start(const Config *config, PgConnKind kind, const char *application,
 	if (!params_build(
 			&p, config, kind, application, force_application, pin, err))
 		return NULL;
-	/* it looks names up, and waits for that */
+	/* both look names up, and wait for that */
 	signals_exit_at_once(true);
-	conn = PQconnectStartParams(p.keywords, p.values, 0);
+	conn = connect_params(p.keywords, p.values, 0);
 	signals_exit_at_once(false);
 	params_clear(&p);
 	if (conn == NULL || PQstatus(conn) == CONNECTION_BAD)
@@ -232,6 +237,14 @@ pgconn_start(const Config *config, PgConnKind kind, const char *application,
 		return NULL;
 	}
 	return conn;
+}
+
+PGconn *
+pgconn_start(const Config *config, PgConnKind kind, const char *application,
+	bool force_application, const Facts *pin, ErrInfo *err)
+{
+	return connect_by(PQconnectStartParams, config, kind, application,
+		force_application, pin, err);
 }
 
 PostgresPollingStatusType
@@ -250,23 +263,8 @@ PGconn *
 pgconn_connect(const Config *config, PgConnKind kind, const char *application,
 	bool force_application, const Facts *pin, ErrInfo *err)
 {
-	Params p;
-	PGconn *conn;
-
-	if (!params_build(
-			&p, config, kind, application, force_application, pin, err))
-		return NULL;
-	signals_exit_at_once(true);
-	conn = PQconnectdbParams(p.keywords, p.values, 0);
-	signals_exit_at_once(false);
-	params_clear(&p);
-	if (conn == NULL || PQstatus(conn) != CONNECTION_OK)
-	{
-		pgconn_error(conn, NULL, "could not connect to upstream", err);
-		PQfinish(conn);
-		return NULL;
-	}
-	return conn;
+	return connect_by(PQconnectdbParams, config, kind, application,
+		force_application, pin, err);
 }
 
 /*
