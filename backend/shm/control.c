@@ -32,22 +32,11 @@ static struct
 	ControlArea *area;
 } control;
 
-static size_t
-area_size(void)
-{
-	size_t page = sharedmem_page_size();
-
-	return (sizeof(ControlArea) + page - 1) / page * page;
-}
-
 void
 control_create(void)
 {
-	void *base = sharedmem_reserve(area_size());
-
-	sharedmem_create(&control.memory, "walbouncer-control", area_size());
-	sharedmem_map(&control.memory, base, 0, area_size(), true);
-	control.area = base;
+	control.area = sharedmem_make(
+		&control.memory, "walbouncer-control", sizeof(ControlArea));
 	control.area->supervisor_pid = getpid();
 	control.area->start_time = monotime_pg_timestamp();
 	control.area->outcome.good = true;
@@ -58,8 +47,7 @@ control_create(void)
 void
 control_enter(void)
 {
-	sharedmem_map(&control.memory, control.area, 0, area_size(), false);
-	sharedmem_close(&control.memory);
+	sharedmem_enter(&control.memory, control.area, sizeof(ControlArea), false);
 }
 
 static void

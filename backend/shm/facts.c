@@ -1,56 +1,27 @@
 /*
  * facts.c
  *		What is known of the upstream.  See facts.h.
- *
- * Two copies, and a counter whose lowest bit says which is current: the writer
- * fills the other one.  A reader process that dies while it writes leaves the
- * current copy as it was.
  */
 #include "base.h"
 
-#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 
 #include "shm/facts.h"
-#include "shm/sharedmem.h"
+#include "shm/twin.h"
 
-typedef struct FactsArea
-{
-	_Atomic uint64_t generation; /* 0: nothing yet */
-	Facts copies[2];
-} FactsArea;
-
-static struct
-{
-	SharedMem memory;
-	FactsArea *area;
-} facts_shm;
-
-static size_t
-area_size(void)
-{
-	size_t page = sharedmem_page_size();
-
-	return (sizeof(FactsArea) + page - 1) / page * page;
-}
+static Twin published_facts;
 
 void
 facts_create(void)
 {
-	void *base = sharedmem_reserve(area_size());
-
-	sharedmem_create(&facts_shm.memory, "walbouncer-facts", area_size());
-	sharedmem_map(&facts_shm.memory, base, 0, area_size(), true);
-	facts_shm.area = base;
+	twin_create(&published_facts, "walbouncer-facts", sizeof(Facts));
 }
 
 void
 facts_enter(bool writable)
 {
-	if (!writable)
-		sharedmem_map(&facts_shm.memory, facts_shm.area, 0, area_size(), false);
-	sharedmem_close(&facts_shm.memory);
+	twin_enter(&published_facts, writable);
 }
 
 bool
@@ -64,36 +35,20 @@ facts_set_history(Facts *facts, const char *text, size_t len)
 void
 facts_publish(const Facts *facts)
 {
-	FactsArea *area = facts_shm.area;
-	uint64_t next = atomic_load(&area->generation) + 1;
-
-	area->copies[next % 2] = *facts;
-	atomic_store(&area->generation, next);
+	*(Facts *) twin_next(&published_facts) = *facts;
+	twin_publish(&published_facts);
 }
 
 uint64_t
 facts_generation(void)
 {
-	return atomic_load(&facts_shm.area->generation);
+	return twin_generation(&published_facts);
 }
 
 bool
 facts_get(Facts *facts)
 {
-	const FactsArea *area = facts_shm.area;
-
-	for (;;)
-	{
-		uint64_t generation = atomic_load(&area->generation);
-
-		if (generation == 0)
-			return false;
-		*facts = area->copies[generation % 2];
-		atomic_thread_fence(memory_order_acquire);
-		/* overwritten only if two more have been published since */
-		if (atomic_load(&area->generation) == generation)
-			return facts->valid;
-	}
+	return twin_copy(&published_facts, facts) && facts->valid;
 }
 
 static const char *

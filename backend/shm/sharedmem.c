@@ -69,3 +69,29 @@ sharedmem_close(SharedMem *m)
 		close(m->ro_fd);
 	m->rw_fd = m->ro_fd = -1;
 }
+
+static size_t
+whole_pages(size_t size)
+{
+	size_t page = sharedmem_page_size();
+
+	return (size + page - 1) / page * page;
+}
+
+void *
+sharedmem_make(SharedMem *m, const char *name, size_t size)
+{
+	uint8_t *addr = sharedmem_reserve(whole_pages(size));
+
+	sharedmem_create(m, name, whole_pages(size));
+	sharedmem_map(m, addr, 0, whole_pages(size), true);
+	return addr;
+}
+
+void
+sharedmem_enter(SharedMem *m, void *addr, size_t size, bool writable)
+{
+	if (!writable)
+		sharedmem_map(m, addr, 0, whole_pages(size), false);
+	sharedmem_close(m);
+}

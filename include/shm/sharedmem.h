@@ -32,4 +32,11 @@ void sharedmem_map(
 /* Close the descriptors; mappings stay. */
 void sharedmem_close(SharedMem *m);
 
+/* ---- the whole of it mapped at once ---- */
+
+/* Make it, of size zero bytes or a little more, and map it for writing. */
+void *sharedmem_make(SharedMem *m, const char *name, size_t size);
+/* A child: it is there for good, read-only unless writable. */
+void sharedmem_enter(SharedMem *m, void *addr, size_t size, bool writable);
+
 #endif /* SHM_SHAREDMEM_H */
