@@ -15,6 +15,9 @@
 #include "spool/spooltail.h"
 #include "spooler/segment.h"
 #include "util/log.h"
+#include "util/mem.h"
+
+#define COPY_SIZE ((size_t) 256 * 1024)
 
 static void
 file_path(const Segment *segment, Lsn start, bool partial,
@@ -124,6 +127,52 @@ finish(Segment *segment, ErrInfo *err)
 	return name_whole(segment, err);
 }
 
+/* How many bytes; if that is less than len, errno says why. */
+static size_t
+write_at(int fd, const uint8_t *data, size_t len, off_t offset)
+{
+	size_t done = 0;
+
+	while (done < len)
+	{
+		ssize_t n = pwrite(fd, data + done, len - done, offset + (off_t) done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			break;
+		done += (size_t) n;
+	}
+	return done;
+}
+
+/*
+ * Write what is there once more.  An fsync of who had the file before us may have
+ * failed: the kernel tells that once, and then shows what never got to the disk as if
+ * it had.  Only of what has been written since does the next fsync say the truth.
+ */
+static bool
+write_again(Segment *segment, Lsn start, const char *path, ErrInfo *err)
+{
+	uint8_t *data = mem_alloc(COPY_SIZE);
+	off_t size = (off_t) (segment->written - start);
+	off_t at = 0;
+
+	while (at < size)
+	{
+		ssize_t n = pread(
+			segment->fd, data, (size_t) Min((off_t) COPY_SIZE, size - at), at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0 || write_at(segment->fd, data, (size_t) n, at) < (size_t) n)
+			break;
+		at += n;
+	}
+	free(data);
+	return at == size || durable_error("rewrite file", path, err);
+}
+
 /*
  * The whole segment before a file, on its timeline or on the latest one before
  * that; -1 if there is none.
@@ -170,7 +219,8 @@ resume_partial(Segment *segment, const SpoolList *list, const SpoolFile *file,
 	if (before_fd >= 0)
 		close(before_fd);
 	/* who has made it may have been killed before its name was durable */
-	if (!ok || !cut_file(segment, file->start, path, err) ||
+	if (!ok || !write_again(segment, file->start, path, err) ||
+		!cut_file(segment, file->start, path, err) ||
 		!durable_sync_parent(path, err))
 	{
 		close_file(segment);
@@ -256,25 +306,17 @@ bool
 segment_write(Segment *segment, const uint8_t *data, size_t len, ErrInfo *err)
 {
 	off_t offset;
+	size_t done;
 
 	if ((segment->unnamed && !name_whole(segment, err)) ||
 		!open_file(segment, err))
 		return false;
 	offset = (off_t) (segment->written - segment_start(segment));
-	while (len > 0)
-	{
-		ssize_t n = pwrite(segment->fd, data, len, offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return durable_error(
-				"write to the spool in", segment->state_directory, err);
-		data += n;
-		offset += n;
-		len -= (size_t) n;
-		segment->written += (Lsn) n;
-	}
+	done = write_at(segment->fd, data, len, offset);
+	segment->written += done;
+	if (done < len)
+		return durable_error(
+			"write to the spool in", segment->state_directory, err);
 	if (segment->written % segment->geometry.segment_size == 0)
 		return finish(segment, err);
 	return true;

@@ -39,20 +39,54 @@ refused(int *count)
 	return *count > 0 && (*count)-- > 0;
 }
 
-int
-fdatasync(int fd)
+/*
+ * Which bytes of a file are on disk: what has been written since the last fsync is
+ * dirty; when that fails, the kernel tells it once, and takes what it could not write
+ * for clean.  For tests with one segment.
+ */
+static bool dirty[SEGMENT];
+static bool on_disk[SEGMENT];
+
+static int
+synced(bool ok)
 {
-	return refused(&fail_fdatasync) ? -1 : (int) syscall(SYS_fdatasync, fd);
+	for (size_t i = 0; i < SEGMENT; i++)
+	{
+		on_disk[i] = on_disk[i] || (ok && dirty[i]);
+		dirty[i] = false;
+	}
+	return ok ? 0 : -1;
+}
+
+ssize_t
+pwrite(int fd, const void *data, size_t len, off_t offset)
+{
+	ssize_t n = syscall(SYS_pwrite64, fd, data, len, offset);
+
+	for (ssize_t i = 0; i < n && offset + i < (off_t) SEGMENT; i++)
+	{
+		dirty[offset + i] = true;
+		on_disk[offset + i] = false;
+	}
+	return n;
+}
+
+int
+fdatasync(int fd UNUSED)
+{
+	return synced(!refused(&fail_fdatasync));
 }
 
 int
 fsync(int fd)
 {
+	struct stat st;
+
 	if (pass_fsync > 0)
 		pass_fsync--;
 	else if (refused(&fail_fsync))
-		return -1;
-	return (int) syscall(SYS_fsync, fd);
+		return synced(false);
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? synced(true) : 0;
 }
 
 int
@@ -569,6 +603,48 @@ failed_rename_is_repeated(void **state UNUSED)
 	drop(&s);
 }
 
+static void
+assert_on_disk(const Segment *s)
+{
+	for (Lsn lsn = START; lsn < s->synced; lsn++)
+	{
+		if (!on_disk[lsn - START])
+			fail_msg("byte %" PRIu64 " of %" PRIu64 " is not on disk",
+				lsn - START, s->synced - START);
+	}
+}
+
+/* The kernel shows what it could not write, and nobody is left who knows. */
+static void
+failed_sync_is_not_forgotten_by_who_comes_next(void **state UNUSED)
+{
+	Segment s = begin(1);
+	Segment next = {
+		.state_directory = state_directory, .geometry = wal.geometry};
+	ErrInfo err;
+
+	write_up_to(&s, START + 300000, 1000);
+	assert_true(segment_sync(&s, &err));
+	assert_on_disk(&s);
+	write_up_to(&s, START + 600000, 1000);
+	fail_fdatasync = 1;
+	assert_false(segment_sync(&s, &err));
+	drop(&s);
+	s = resume();
+	assert_int_equal(s.written, whole_records_end(START + 600000));
+	assert_on_disk(&s);
+	/* nor by itself, when it tries again */
+	write_up_to(&s, START + 700000, 1000);
+	drop(&s);
+	fail_fsync = 1;
+	assert_false(segment_resume(&next, &err));
+	assert_string_equal(err.sqlstate, SQLSTATE_IO_ERROR);
+	s = resume();
+	assert_int_equal(s.written, whole_records_end(START + 700000));
+	assert_on_disk(&s);
+	drop(&s);
+}
+
 /* It has its name, but that may not be durable: it cannot be renamed again. */
 static void
 failed_sync_of_the_name_is_repeated(void **state UNUSED)
@@ -622,6 +698,7 @@ main(void)
 		TEST(failed_write_is_repeated),
 		TEST(failed_open_is_repeated),
 		TEST(failed_sync_takes_back_what_was_written),
+		TEST(failed_sync_is_not_forgotten_by_who_comes_next),
 		TEST(failed_rename_is_repeated),
 		TEST(failed_sync_of_the_name_is_repeated),
 	};
