@@ -84,7 +84,8 @@ view_put_uint(ViewRow *row, uint64_t value)
 {
 	char text[24];
 
-	snprintf(text, sizeof(text), "%" PRIu64, value);
+	/* no type has room for more, and whoever asks must get the rest of the row */
+	snprintf(text, sizeof(text), "%" PRIu64, Min(value, INT64_MAX));
 	view_put_text(row, text);
 }
 

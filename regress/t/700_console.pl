@@ -8,6 +8,7 @@ use warnings;
 use PgWire;
 use Test::More;
 use WalBouncer;
+use WireStandby;
 
 my $user = getpwuid($<);
 my $primary = new_primary('primary');
@@ -188,6 +189,15 @@ is(PgWire::sqlstate(ask("SHOW '" . 'x' x 5000 . "'")), '54000', 'an argument tha
 	my ($row) = map { [ PgWire::row($_->[1]) ] } grep { $_->[0] eq 'D' } @messages;
 	is(unpack('H*', $row->[0]), '00001267', 'an integer in binary format');
 	is(unpack('n', substr((grep { $_->[0] eq 'T' } @messages)[0][1], -2)), 1, 'and the description says so');
+
+	# whatever a standby says of itself: an epoch here that no int8 has room for
+	my $odd = WireStandby->new($wb, 'odd', $primary->lsn('flush'));
+	$odd->{wire}->send_message('d', pack('a Q> N4', 'h', 0, 5, 0xFFFFFFFF, 0, 0));
+	ok(poll_until(sub { $wb->show_row('standbys', 'application_name', 'odd')->{backend_xmin} }), 'a standby says something odd');
+	is(PgWire::sqlstate(extended(parse_message('', "SHOW $_"), bind_message('', '', 1), execute_message(''))), '',
+		"SHOW $_ in binary format")
+	  foreach @views;
+	$odd->leave;
 }
 
 # Flush: the answer comes without Sync
