@@ -4,7 +4,6 @@
  */
 #include "base.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "console/role.h"
@@ -20,21 +19,6 @@ role_name(ConsoleRole role)
 	};
 
 	return names[role];
-}
-
-/* Whether name is one of a comma-separated list. */
-static bool
-is_listed(const char *list, const char *name)
-{
-	char *item;
-	bool found = false;
-
-	while (!found && (item = net_next_name(&list)) != NULL)
-	{
-		found = strcmp(item, name) == 0;
-		free(item);
-	}
-	return found;
 }
 
 static bool
@@ -69,9 +53,9 @@ role_of(const ConsolePeer *peer, const char *requested, const char *admin_users,
 	}
 	if (strcmp(requested, "root") == 0 ||
 		is_name(peer->daemon_name, requested) ||
-		is_listed(admin_users, requested))
+		net_is_listed(admin_users, requested, strcmp))
 		return CONSOLE_ROLE_ADMIN;
-	if (is_listed(stats_users, requested))
+	if (net_is_listed(stats_users, requested, strcmp))
 		return CONSOLE_ROLE_STATS;
 	errinfo_set(err, SQLSTATE_INVALID_AUTHORIZATION,
 		"user \"%s\" may not use the console", requested);

@@ -111,6 +111,13 @@ http_path(const HttpReq *req)
 }
 
 const char *
+http_host(const HttpReq *req)
+{
+	return evhttp_find_header(
+		evhttp_request_get_input_headers(req->ev), "Host");
+}
+
+const char *
 http_param(const HttpReq *req, const char *name)
 {
 	return evhttp_find_header(&req->params, name);

@@ -17,8 +17,10 @@
 #include <unistd.h>
 
 #include "exitcode.h"
+#include "monitor/hostcheck.h"
 #include "monitor/listeners.h"
 #include "util/log.h"
+#include "util/mem.h"
 #include "util/net.h"
 #include "util/netlisten.h"
 
@@ -55,6 +57,8 @@ static struct
 	struct event_base *base;
 	struct evhttp *server;
 	ListenerSet open;
+	char *addresses; /* that they are */
+	int port;
 	struct event *resume;
 	LogLimit limit;
 } listeners;
@@ -367,11 +371,27 @@ listeners_set(const char *addresses, int port, ErrInfo *err)
 			open_item(&wanted, &wanted.items[i]);
 		ok = check_names(&wanted, &names, err);
 		if (ok)
+		{
 			change_to(&wanted);
+			free(listeners.addresses);
+			listeners.addresses = mem_strdup(addresses);
+			listeners.port = port;
+		}
 		else
 			take_back(&wanted);
 	}
 	for (size_t i = 0; i < names.count; i++)
 		free(names.items[i]);
 	return ok;
+}
+
+bool
+listeners_are_meant(const char *host)
+{
+	for (size_t i = 0; i < listeners.open.count; i++)
+	{
+		if (!net_is_local(addr_of(&listeners.open.items[i])))
+			return true;
+	}
+	return hostcheck_may_be_us(host, listeners.port, listeners.addresses);
 }

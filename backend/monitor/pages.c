@@ -13,6 +13,7 @@
 #include "exitcode.h"
 #include "monitor/samples.h"
 #include "monitor/healthpage.h"
+#include "monitor/listeners.h"
 #include "monitor/metrics.h"
 #include "monitor/statuspage.h"
 #include "monitor/pages.h"
@@ -199,6 +200,14 @@ pages_init(const ChildContext *ctx)
 void
 pages_request(HttpReq *req)
 {
+	if (!listeners_are_meant(http_host(req)))
+	{
+		http_reply_text(req, 421,
+			"\"%s\" is not known to be this server: use localhost, an address, "
+			"or a name in monitor_listen_addresses",
+			http_host(req));
+		return;
+	}
 	for (size_t i = 0; i < lengthof(table_of_pages); i++)
 	{
 		const Page *page = &table_of_pages[i];

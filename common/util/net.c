@@ -180,3 +180,18 @@ net_next_name(const char **list)
 		end--;
 	return mem_asprintf("%.*s", (int) (end - start), start);
 }
+
+bool
+net_is_listed(const char *list, const char *name,
+	int (*compare)(const char *a, const char *b))
+{
+	char *item;
+	bool found = false;
+
+	while (!found && (item = net_next_name(&list)) != NULL)
+	{
+		found = compare(item, name) == 0;
+		free(item);
+	}
+	return found;
+}

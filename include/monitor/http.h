@@ -27,6 +27,8 @@ struct evhttp *http_new(
 
 /* Decoded, without the query. */
 const char *http_path(const HttpReq *req);
+/* The Host header, or NULL. */
+const char *http_host(const HttpReq *req);
 /* The value of a parameter of the query, or NULL. */
 const char *http_param(const HttpReq *req, const char *name);
 /*

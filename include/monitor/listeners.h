@@ -21,4 +21,10 @@ void listeners_init(struct event_base *base, struct evhttp *server);
  */
 MUST_CHECK bool listeners_set(const char *addresses, int port, ErrInfo *err);
 
+/*
+ * Whether a client that says so in its Host header (NULL: it has none) can have meant
+ * us.  Where others than local clients may come, by whatever name, all are meant.
+ */
+bool listeners_are_meant(const char *host);
+
 #endif /* MONITOR_LISTENERS_H */

@@ -41,7 +41,8 @@ bool net_is_local(const struct sockaddr *peer);
  * Unix-domain socket.
  */
 #define NET_HOST_SIZE 48
-void net_split(const struct sockaddr *peer, char host[NET_HOST_SIZE], int *port);
+void net_split(
+	const struct sockaddr *peer, char host[NET_HOST_SIZE], int *port);
 
 /* "192.0.2.1:5433", "[::1]:5433" or "[local]" into text, always terminated. */
 #define NET_TEXT_SIZE 64
@@ -52,5 +53,9 @@ void net_format(const struct sockaddr *peer, char text[NET_TEXT_SIZE]);
  * *list goes behind it.  NULL at the end.
  */
 MUST_CHECK char *net_next_name(const char **list);
+
+/* Whether name is one of such a list, by strcmp or strcasecmp. */
+bool net_is_listed(const char *list, const char *name,
+	int (*compare)(const char *a, const char *b));
 
 #endif /* UTIL_NET_H */

@@ -208,6 +208,22 @@ foreach my $garbage ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" . "\0" x 500
 $socket = http_send($port, "GET / HTTP/1.1\r\nHost: x\r\nX: " . 'x' x 20_000);
 like(http_rest($socket, 10) // '', qr/^HTTP\/1\.1 400 /, 'a head that does not end is refused');
 
+# A page of elsewhere whose name has come to be ours (DNS rebinding): what a browser
+# says then, and what others say who have come to the right place.
+sub status_for
+{
+	my ($head) = @_;
+	my ($code) = (http_rest(http_send($port, "GET $head\r\n\r\n"), 10, qr/\r\n\r\n/) // '') =~ m{^HTTP/1\.\d (\d+)};
+	return $code // 'nothing';
+}
+
+is(status_for("$_ HTTP/1.1\r\nHost: attacker.example:$port"), 421, "not for a page of elsewhere: $_")
+  foreach qw(/ /healthz /metrics /standbys /status.json /nothing);
+is(status_for("/healthz HTTP/1.1\r\nhost: 127.0.0.1.attacker.example:$port"), 421, 'nor for one that looks like us');
+is(status_for("/healthz HTTP/1.1\r\nHost: $_"), 200, "but for $_")
+  foreach "127.0.0.1:$port", "localhost:$port", "LOCALHOST:$port", "[::1]:$port", 'db1.example.com', 'db1.example.com:8443';
+is(status_for('/healthz HTTP/1.0'), 200, 'and for who does not say');
+
 # One sends a byte now and then, many nothing at all; others do not notice.
 my $slow = http_send($port, 'GET / HTTP/1.1');
 my @silent = map { http_send($port) } 1 .. 200;
@@ -307,11 +323,13 @@ $wb->configure(settings => { monitor_listen_addresses => '*' });
 ok($wb->reload, 'all addresses, on the same port');
 $wb->wait_for_log(qr/listening on 0\.0\.0\.0:$port\n/, $offset);
 is(http_get($port, '/healthz')->{status}, 200, 'it answers');
+is(status_for("/healthz HTTP/1.1\r\nHost: db1.example.com:$port"), 200, 'by whatever name');
 $wb->configure(settings => { monitor_listen_addresses => '127.0.0.1, localhost' });
 $offset = $wb->log_offset;
 ok($wb->reload, 'and back to some');
 $wb->wait_for_log(qr/listening on 127\.0\.0\.1:$port\n/, $offset);
 is(http_get($port, '/healthz')->{status}, 200, 'it answers');
+is(status_for("/healthz HTTP/1.1\r\nHost: db1.example.com:$port"), 421, 'by its names again');
 is(monitor(), $pid, 'it has been the same process all the time');
 
 $wb->configure(settings => { monitor_port => 0 });
