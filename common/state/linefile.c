@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/durable.h"
 #include "util/mem.h"
 #include "util/monotime.h"
 #include "wal/crc32c.h"
@@ -276,7 +277,8 @@ look_at_end(LineFile *f, ErrInfo *err)
 	if (fstat(f->fd, &st) != 0)
 		return io_error(f, "stat", err);
 	/* what is written now would be gone with us */
-	if (st.st_nlink == 0 && may_write(f))
+	f->missing = st.st_nlink == 0 && may_write(f);
+	if (f->missing)
 		return errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
 			"%s \"%s\" has been removed", f->format->label, f->path);
 	f->end = st.st_size;
@@ -341,8 +343,7 @@ begin_file(LineFile *f, ErrInfo *err)
 		return true;
 	if (!sync_directories(f, err))
 		return false;
-	linefile_add(f, "%s %d %" PRIu64, f->format->magic, FORMAT_VERSION,
-		f->system_identifier);
+	linefile_begin_anew(f);
 	f->first_len = (int64_t) f->pending.len;
 	return true;
 }
@@ -418,15 +419,21 @@ cut_back(LineFile *f)
 	return truncate_at(f, f->end, &ignored) && false;
 }
 
+static bool
+check_pending(const LineFile *f, ErrInfo *err)
+{
+	return !f->pending.failed || errinfo_set(err, SQLSTATE_INTERNAL_ERROR,
+									 "too much to write to \"%s\"", f->path);
+}
+
 bool
 linefile_append(LineFile *f, ErrInfo *err)
 {
 	const uint8_t *data = f->pending.data;
 	size_t left = f->pending.len;
 
-	if (f->pending.failed)
-		return errinfo_set(err, SQLSTATE_INTERNAL_ERROR,
-			"too much to write to \"%s\"", f->path);
+	if (!check_pending(f, err))
+		return false;
 	while (left > 0)
 	{
 		ssize_t n = write(f->fd, data, left);
@@ -442,6 +449,21 @@ linefile_append(LineFile *f, ErrInfo *err)
 		left -= (size_t) n;
 	}
 	return true;
+}
+
+void
+linefile_begin_anew(LineFile *f)
+{
+	buf_reset(&f->pending);
+	linefile_add(f, "%s %d %" PRIu64, f->format->magic, FORMAT_VERSION,
+		f->system_identifier);
+}
+
+bool
+linefile_replace(LineFile *f, ErrInfo *err)
+{
+	return check_pending(f, err) &&
+		   durable_replace(f->path, f->pending.data, f->pending.len, err);
 }
 
 bool

@@ -15,6 +15,10 @@
 #define FILE_NAME "paused"
 /* Each byte of a name takes three at most. */
 #define ENCODED_SIZE (3 * PAUSELIST_NAME_SIZE)
+/* A longer file is written anew, with what counts of it. */
+#define FILE_LEN_MAX (16 * 1024)
+/* How often it may be written anew by others just before we have its lock. */
+#define ATTEMPTS 100
 
 static const LineFormat format = {
 	.magic = "walbouncer-paused",
@@ -150,8 +154,8 @@ is_so(const PauseList *list, const char *name, bool paused)
 	return pauselist_contains(list, name) == paused;
 }
 
-static bool
-write_line(LineFile *file, const char *name, bool paused, ErrInfo *err)
+static void
+add_line(LineFile *file, const char *name, bool paused)
 {
 	char encoded[ENCODED_SIZE];
 	char when[LINEFILE_TIME_SIZE];
@@ -159,28 +163,69 @@ write_line(LineFile *file, const char *name, bool paused, ErrInfo *err)
 	linefile_encode_name(name, encoded, sizeof(encoded));
 	linefile_time(when);
 	linefile_add(file, "%s %s %s", paused ? "pause" : "resume", encoded, when);
+}
+
+static bool
+write_anew(LineFile *file, const PauseList *list, ErrInfo *err)
+{
+	linefile_begin_anew(file);
+	if (list->all)
+		add_line(file, PAUSELIST_ALL, true);
+	for (size_t i = 0; i < list->count; i++)
+		add_line(file, list->names[i], !list->all);
+	return linefile_replace(file, err);
+}
+
+/* list is what is in the file. */
+static bool
+write_change(LineFile *file, PauseList *list, const char *name, bool paused,
+	ErrInfo *err)
+{
+	if (file->end > FILE_LEN_MAX)
+	{
+		apply(list, name, paused);
+		return write_anew(file, list, err);
+	}
+	add_line(file, name, paused);
 	return linefile_append(file, err) && linefile_sync(file, err);
+}
+
+/* *again if another console has written it anew meanwhile. */
+static bool
+try_change(const char *state_directory, const char *name, bool paused,
+	bool *changed, bool *again, ErrInfo *err)
+{
+	PauseList list = {0};
+	LineFile file;
+	bool ok;
+
+	*changed = *again = false;
+	if (!linefile_open(&file, &format, state_directory, "", FILE_NAME, 0,
+			LINEFILE_CREATE, err))
+		return false;
+	ok = linefile_lock(&file, err);
+	*again = !ok && file.missing;
+	ok = ok && read_lines(&file, &list, err);
+	*changed = ok && !is_so(&list, name, paused);
+	if (*changed)
+		ok = write_change(&file, &list, name, paused, err);
+	pauselist_clear(&list);
+	linefile_close(&file);
+	return ok;
 }
 
 static bool
 change(const char *state_directory, const char *name, bool paused,
 	bool *changed, ErrInfo *err)
 {
-	PauseList list = {0};
-	LineFile file;
-	bool ok;
+	bool again = true;
+	bool ok = false;
 
 	*changed = false;
-	if (!check_name(name, err) ||
-		!linefile_open(&file, &format, state_directory, "", FILE_NAME, 0,
-			LINEFILE_CREATE, err))
+	if (!check_name(name, err))
 		return false;
-	ok = linefile_lock(&file, err) && read_lines(&file, &list, err);
-	*changed = ok && !is_so(&list, name, paused);
-	if (*changed)
-		ok = write_line(&file, name, paused, err);
-	pauselist_clear(&list);
-	linefile_close(&file);
+	for (int i = 0; again && i < ATTEMPTS; i++)
+		ok = try_change(state_directory, name, paused, changed, &again, err);
 	return ok;
 }
 

@@ -50,7 +50,7 @@ typedef struct LineFile
 	const LineFormat *format;
 	LineFileMode mode;
 	int fd;       /* -1: not open */
-	bool missing; /* it cannot be opened because it is not there */
+	bool missing; /* it is not there, so that it cannot be opened, or locked */
 	bool locked;
 	uint64_t system_identifier;
 	int64_t first_len; /* of the first line; 0: not seen yet */
@@ -91,6 +91,15 @@ void linefile_add(LineFile *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * written whole is cut off again.
  */
 MUST_CHECK bool linefile_append(LineFile *f, ErrInfo *err);
+
+/*
+ * In place of all lines that there are: begin with the first one, queue the others,
+ * and replace.  Needs the lock.  Durable, and another file then: there is nothing to
+ * be done with this one but to close it.  Who waits for its lock is told that it is
+ * missing.
+ */
+void linefile_begin_anew(LineFile *f);
+MUST_CHECK bool linefile_replace(LineFile *f, ErrInfo *err);
 
 /*
  * Make it durable, with what others have written.  If that fails and the lock is

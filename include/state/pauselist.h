@@ -11,11 +11,12 @@
  *		resume NAME TIME
  *
  * NAME has %XX for what is not a letter, digit, '_', '.' or '-'; "*" (%2A) is
- * everybody.  TIME is for people.  Later lines win, a line for everybody over those
+ * everybody.  TIME, when the line was written, is for people.  Later lines win, a line for everybody over those
  * for a name too: so who is resumed by name goes on though all others stay paused.
  *
  * A lock on the file covers reading and appending.  A line that was not written to
- * its end is cut off; damage anywhere else is an error.  See linefile.h.
+ * its end is cut off; damage anywhere else is an error.  See linefile.h.  What has
+ * grown long is written anew, a line for each name that still counts.
  */
 #ifndef STATE_PAUSELIST_H
 #define STATE_PAUSELIST_H

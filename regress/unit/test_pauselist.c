@@ -194,8 +194,43 @@ a_line_that_was_cut_short_never_was(void **state UNUSED)
 	assert_true(is_paused("rome"));
 }
 
+/* What has been resumed needs no line. */
+static void
+file_does_not_grow(void **state UNUSED)
+{
+	ssize_t len;
+
+	pause_standby("berlin");
+	for (int i = 0; i < 300; i++)
+	{
+		char name[32];
+
+		snprintf(name, sizeof(name), "s%d", i);
+		assert_true(pause_standby(name));
+		assert_true(is_paused(name));
+		assert_true(resume_standby(name));
+		assert_false(is_paused(name));
+	}
+	assert_true(is_paused("berlin"));
+	free(file_content(statedir_path(FILE_NAME), &len));
+	assert_in_range(len, 1, 20000);
+	/* nor when everybody is paused, but for some */
+	assert_true(pause_standby(PAUSELIST_ALL));
+	assert_true(resume_standby("berlin"));
+	for (int i = 0; i < 300; i++)
+	{
+		assert_true(resume_standby("paris"));
+		assert_true(pause_standby("paris"));
+	}
+	assert_false(is_paused("berlin"));
+	assert_true(is_paused("paris"));
+	assert_true(is_paused("rome"));
+	free(file_content(statedir_path(FILE_NAME), &len));
+	assert_in_range(len, 1, 20000);
+}
+
 #define CONSOLES 4
-#define NAMES 8
+#define NAMES 100
 
 static void
 several_consoles_lose_nothing(void **state UNUSED)
@@ -250,6 +285,7 @@ main(void)
 		CASE(what_is_no_name_is_refused),
 		CASE(damage_is_an_error),
 		CASE(a_line_that_was_cut_short_never_was),
+		CASE(file_does_not_grow),
 		CASE(several_consoles_lose_nothing),
 	};
 
