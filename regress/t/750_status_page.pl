@@ -241,5 +241,24 @@ $wb->start_streaming;
 $browser->wait_for('return !document.body.classList.contains("stale")', 'it goes on when walbouncer is back');
 rows_are(\@names, 'with all that came back');
 
+# one is farther behind in bytes, the other one in time
+$browser->script(<<'END');
+const ask = window.fetch;
+window.fetch = async (...request) => {
+	const answer = await (await ask(...request)).json();
+	const lag = (name, bytes, seconds) => ({ key: name, application_name: name,
+		replay_lag_bytes: answer.history.times.map(() => bytes), replay_lag_s: answer.history.times.map(() => seconds) });
+	answer.history.standbys = [lag('x', 1, 9), lag('y', 9, 1)];
+	return new Response(JSON.stringify(answer));
+};
+END
+my $styles = $browser->wait_for(<<'END', 'two others are in the plots');
+const styles = ['#plot-lag-bytes', '#plot-lag-time'].map(id => ['x', 'y'].map(name =>
+	document.querySelector(id + ' path[data-key=' + name + ']')?.getAttribute('class')));
+return styles.flat().every(style => style) ? styles : null;
+END
+is_deeply($styles->[1], $styles->[0], 'a standby has the same colour in both plots');
+isnt($styles->[0][0], $styles->[0][1], 'and another than the other one');
+
 $browser->close;
 done_testing();
