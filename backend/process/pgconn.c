@@ -159,20 +159,23 @@ pgconn_host_at(const Config *config, int i, Facts *pin)
 	return count > 1 && i < count;
 }
 
-/* Copy src to dst without line ends, which libpq's messages have at their end. */
+/*
+ * The lines of libpq's message, behind each other.  One with a tab in front of it
+ * asks whether the server is running, or thinks that it has crashed.
+ */
 static void
-copy_line(char *dst, size_t size, const char *src)
+copy_lines(char *dst, size_t size, const char *src)
 {
-	size_t len;
+	size_t len = 0;
 
-	snprintf(dst, size, "%s", src);
-	len = strlen(dst);
-	while (len > 0 && (dst[len - 1] == '\n' || dst[len - 1] == ' '))
-		dst[--len] = '\0';
-	for (char *c = dst; *c != '\0'; c++)
+	dst[0] = '\0';
+	for (size_t n; *src != '\0'; src += n + (src[n] == '\n'))
 	{
-		if (*c == '\n' || *c == '\t')
-			*c = ' ';
+		n = strcspn(src, "\n");
+		if (n == 0 || *src == '\t' || len >= size)
+			continue;
+		len += (size_t) snprintf(
+			dst + len, size - len, "%s%.*s", len > 0 ? "; " : "", (int) n, src);
 	}
 }
 
@@ -194,7 +197,7 @@ pgconn_error(
 		if (message == NULL)
 			message = PQresultErrorMessage(result);
 		errinfo_clear(err);
-		copy_line(text, sizeof(text), message);
+		copy_lines(text, sizeof(text), message);
 		errinfo_set(err,
 			sqlstate != NULL ? sqlstate : SQLSTATE_CONNECTION_FAILURE, "%s: %s",
 			what, text[0] != '\0' ? text : "unexpected answer");
@@ -204,7 +207,7 @@ pgconn_error(
 			errinfo_hint(err, "%s", hint);
 		return;
 	}
-	copy_line(text, sizeof(text),
+	copy_lines(text, sizeof(text),
 		conn != NULL ? PQerrorMessage(conn) : "out of memory");
 	errinfo_set(err, SQLSTATE_CONNECTION_FAILURE, "%s: %s", what,
 		text[0] != '\0' ? text : "connection lost");

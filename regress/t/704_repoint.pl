@@ -70,7 +70,7 @@ sub nothing_changed
 my $nobody = PostgreSQL::Test::Cluster::get_free_port();
 my $self = "host=127.0.0.1 port=" . $wb->port . " user=$user";
 foreach my $case (
-	[ 'nobody there', "host=127.0.0.1 port=$nobody user=$user password=$secret", qr/could not connect to upstream/ ],
+	[ 'nobody there', "host=127.0.0.1 port=$nobody user=$user password=$secret", qr/could not connect to upstream: .*refused$/m ],
 	[ 'another system', conninfo($foreign, " password=$secret"), qr/upstream is another database system/ ],
 	[ 'walbouncer itself', $self, qr/this walbouncer itself/ ],
 	[ 'itself by its socket', 'host=' . $wb->socket_dir . ' port=' . $wb->port . " user=$user", qr/this walbouncer itself/ ],
