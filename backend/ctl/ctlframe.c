@@ -14,7 +14,8 @@
 #include "util/mem.h"
 
 #define ALARMS_MAX 3
-#define ALARM_INDENT 12 /* of what its first line has no room for */
+#define HEAD_INDENT 10  /* of what the line of an error has no room for */
+#define ALARM_INDENT 12 /* the same of an alarm */
 #define CELL_MAX 64
 #define UNKNOWN "-"
 
@@ -114,7 +115,10 @@ draw_upstream(Pen *pen, const FrameData *now, const FrameData *before)
 		text_at(view, 0, "host"), text_at(view, 0, "port"),
 		text_at(view, 0, "timeline"), text_at(view, 0, "received_lsn"), text);
 	if (error != NULL && strcmp(state, "streaming") != 0)
-		pen_format(pen, PEN_RED, "  %s", error);
+	{
+		pen_text(pen, PEN_PLAIN, "  ");
+		pen_wrapped(pen, PEN_RED, HEAD_INDENT, error);
+	}
 	pen_end_line(pen);
 }
 
@@ -178,9 +182,11 @@ draw_alarms(Pen *pen, const FrameData *now)
 	for (int row = 0; row < Min(count, ALARMS_MAX); row++)
 	{
 		const char *severity = text_at(view, row, "severity");
+		const char *name = value_at(view, row, "name");
 
-		pen_format(pen, alarm_colour(severity), "  %s  %s %s: ", severity,
-			text_at(view, row, "source"), text_at(view, row, "name"));
+		pen_format(pen, alarm_colour(severity), "  %s  %s%s%s: ", severity,
+			text_at(view, row, "source"), name != NULL ? " " : "",
+			name != NULL ? name : "");
 		pen_wrapped(pen, alarm_colour(severity), ALARM_INDENT,
 			text_at(view, row, "message"));
 		pen_end_line(pen);

@@ -298,20 +298,29 @@ rates_are_what_has_come_since(void **state UNUSED)
 static void
 a_narrow_frame_has_what_matters(void **state UNUSED)
 {
-	static const char *const long_alarm[] = {"warning", "standby", "far",
+	static const char *const long_alarm[] = {"critical", "upstream", NULL,
+		"not connected", "warning", "standby", "far",
 		"standby of rule \"berlin\" is stalled: replay has not moved for 48 s "
 		"at 0/1000060, although WAL up to 0/3000060 has been sent"};
+	static const char *const lost_upstream[] = {"waiting", "primary", "5432",
+		"3", "0/3000060", "10485760", "could not connect to upstream"};
 	static const PenPaper paper = {.width = 80, .height = 24};
 	FrameData now = frame_at(5000, 2, 0);
 	const char *text;
 	Buf out;
 
+	PQclear(now.views[FRAME_UPSTREAM]);
+	now.views[FRAME_UPSTREAM] =
+		result_of(7, upstream_names, NULL, 1, lost_upstream);
 	PQclear(now.views[FRAME_ALARMS]);
-	now.views[FRAME_ALARMS] = result_of(4, alarm_names, NULL, 1, long_alarm);
+	now.views[FRAME_ALARMS] = result_of(4, alarm_names, NULL, 2, long_alarm);
 	buf_init(&out, OUT_MAX);
 	ctlframe_draw(&out, &now, NULL, &paper);
 	text = taken(&out);
+	assert_non_null(strstr(text, "received 0/3000060  -  could not\n"
+								 "          connect to upstream\n"));
 	assert_non_null(strstr(text,
+		"  critical  upstream: not connected\n"
 		"  warning  standby far: standby of rule \"berlin\" is stalled: replay "
 		"has not\n"
 		"            moved for 48 s at 0/1000060, although WAL up to 0/3000060 "
