@@ -70,8 +70,8 @@ void view_put_text(ViewRow *row, const char *text); /* NULL, not "": NULL */
 /* An empty string is NULL too. */
 void view_put_name(ViewRow *row, const char *text);
 void view_put_int(ViewRow *row, int64_t value);
-void view_put_uint(
-	ViewRow *row, uint64_t value); /* more than INT64_MAX is that */
+/* More than INT64_MAX is that. */
+void view_put_uint(ViewRow *row, uint64_t value);
 void view_put_bool(ViewRow *row, bool value);
 void view_put_double(ViewRow *row, double value); /* NaN: NULL */
 void view_put_lsn(ViewRow *row, Lsn lsn);         /* InvalidLsn: NULL */
