@@ -218,6 +218,13 @@ is($wb->console('REPOINT DEFAULT')->{status}, 0, 'DEFAULT, once more');
 $new->safe_psql('postgres', "INSERT INTO t VALUES ('default')");
 ok(wait_for_replay($new, $standby), 'the standby follows');
 
+# a standby of ours: that is not known, and there is a way back
+is($wb->console('REPOINT ' . quote(conninfo($standby)))->{status}, 0, 'a standby of ours');
+is(upstream()->{port}, $standby->port, 'a standby of ours: it is the upstream');
+$new->safe_psql('postgres', "INSERT INTO t VALUES ('circle')");
+is($wb->console('REPOINT DEFAULT')->{status}, 0, 'a standby of ours: DEFAULT');
+ok(wait_for_replay($new, $standby), 'the standby follows');
+
 # a file that is none
 $wb->stop;
 append_to_file($auto, "upstream = { conninfo = \"password=$secret ");
