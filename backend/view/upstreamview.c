@@ -24,7 +24,7 @@ static const ViewColumn columns[] = {
 	{"conninfo", TYPE_TEXT},
 	{"system_identifier", TYPE_TEXT},
 	{"timeline", TYPE_INT8},
-	{"server_version", TYPE_INT4},
+	{"server_version_num", TYPE_INT4},
 	{"received_lsn", TYPE_LSN},
 	{"upstream_lsn", TYPE_LSN},
 	{"received_bytes", TYPE_INT8},

@@ -17,7 +17,7 @@ my %views = (
 		  sent_bytes filtered blanked_bytes slot_name sync_state backend_xmin
 		  alarms alarm)],
 	upstream => [qw(state host port conninfo system_identifier timeline
-		  server_version received_lsn upstream_lsn received_bytes
+		  server_version_num received_lsn upstream_lsn received_bytes
 		  connected_since last_message_age connects slot_name acknowledge
 		  last_error)],
 	ring  => [qw(size timeline tail_lsn head_lsn bytes upstream_lsn)],
@@ -186,7 +186,7 @@ is(standby_row('receiver')->{replay_lsn}, undef, 'which replays nothing');
 my $upstream = $wb->show_row('upstream', 'state', 'streaming');
 is($upstream->{system_identifier}, sql('SELECT system_identifier FROM pg_control_system()'), 'system identifier');
 is($upstream->{timeline}, 1, 'timeline of the upstream');
-is($upstream->{server_version}, sql('SHOW server_version_num'), 'its version');
+is($upstream->{server_version_num}, sql('SHOW server_version_num'), 'its version');
 is($upstream->{port}, $primary->port, 'its port');
 is($upstream->{last_error}, undef, 'no error');
 is($upstream->{connects}, 1, 'connected once');
