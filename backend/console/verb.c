@@ -256,16 +256,17 @@ bool
 verb_run(Console *c, const ConsoleCommand *command, Answer *a, ErrInfo *err)
 {
 	const Verb *verb = &verbs[command->verb];
+	bool ok;
 
 	a->tag = consolecmd_name(command->verb);
 	if (verb->run == NULL)
 		return true;
-	if (!verb->run(c, command, a, err) || !answer_check(a, err))
-		return false;
+	ok = verb->run(c, command, a, err) && answer_check(a, err);
 	if (verb->role == CONSOLE_ROLE_ADMIN)
-		log_msg(LOG_LOG, "console command by user \"%s\": %s", c->session->user,
+		log_msg(LOG_LOG, "console command by user \"%s\"%s: %s",
+			c->session->user, ok ? "" : ", which fails",
 			c->session->status.command);
-	return true;
+	return ok;
 }
 
 void

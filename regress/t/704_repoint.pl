@@ -89,6 +89,7 @@ foreach my $case (
 		unlike($result->{err}, qr/$secret/, "$what$kind: the password is not shown");
 	}
 	nothing_changed($what);
+	$wb->wait_for_log(qr/console command by user "$user", which fails: REPOINT\n/, $offset, "$what: the log has who tried");
 	$wb->log_unlike(qr/$secret/, $offset, "$what: nor logged");
 }
 is($wb->reader, $reader, 'the reader has not even been disturbed');
