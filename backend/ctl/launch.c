@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ctl/launch.h"
@@ -24,6 +25,8 @@
 /* What is shown of a log when the start has failed. */
 #define LOG_LINES_MAX 10
 #define LOG_BYTES_MAX 8192
+/* The clock may be set a little meanwhile. */
+#define CLOCK_SLACK_S 2
 
 typedef enum Outcome
 {
@@ -97,25 +100,30 @@ start_process(const CtlArgs *args, const char *config_file, const char *options,
 	return pid;
 }
 
-/* Only the file: whether it lives the child itself tells. */
+/*
+ * Only the file: whether it lives the child itself tells.  What one before it has
+ * left may name the same process id, but not a time behind began.
+ */
 static bool
-is_ready(const char *pid_file, pid_t pid)
+is_ready(const char *pid_file, pid_t pid, time_t began)
 {
 	PidNote note;
 	ErrInfo err;
 	bool ready = instance_read(pid_file, &note, &err) && note.pid == pid &&
-				 note.status != NULL && strcmp(note.status, PIDNOTE_READY) == 0;
+				 note.started >= began - CLOCK_SLACK_S && note.status != NULL &&
+				 strcmp(note.status, PIDNOTE_READY) == 0;
 
 	pidnote_clear(&note);
 	return ready;
 }
 
 static Outcome
-wait_for_server(const CtlArgs *args, const char *pid_file, pid_t pid)
+wait_for_server(
+	const CtlArgs *args, const char *pid_file, pid_t pid, time_t began)
 {
 	Patience patience = patience_new(args);
 
-	while (!is_ready(pid_file, pid))
+	while (!is_ready(pid_file, pid, began))
 	{
 		if (waitpid(pid, NULL, WNOHANG) != 0)
 			return OUTCOME_ENDED;
@@ -199,6 +207,7 @@ start_and_wait(const CtlArgs *args, const Instance *instance,
 	const char *own_log = instance->config->log_file;
 	off_t length = log_length(args->log_file);
 	off_t own_length = log_length(own_log);
+	time_t began = time(NULL);
 	pid_t pid = start_process(args, instance->config_file, options, log_fd);
 
 	if (pid < 0)
@@ -213,7 +222,7 @@ start_and_wait(const CtlArgs *args, const Instance *instance,
 	}
 	stop_when_interrupted(pid);
 	say(args->silent, "waiting for server to start...");
-	switch (wait_for_server(args, instance->pid_file, pid))
+	switch (wait_for_server(args, instance->pid_file, pid, began))
 	{
 		case OUTCOME_READY:
 			say(args->silent, " done\nserver started\n");

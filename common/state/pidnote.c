@@ -191,6 +191,7 @@ void
 pidnote_parse(char *text, PidNote *note)
 {
 	char *first;
+	char *started;
 
 	*note = (PidNote){.text = text};
 	first = next_line(&text);
@@ -198,7 +199,8 @@ pidnote_parse(char *text, PidNote *note)
 		return;
 	note->pid = parse_pid(first);
 	note->config_file = next_line(&text);
-	(void) next_line(&text); /* time of the start */
+	started = next_line(&text);
+	note->started = started != NULL ? (time_t) strtoll(started, NULL, 10) : 0;
 	note->port = next_line(&text);
 	(void) next_line(&text); /* unix_socket_directories */
 	(void) next_line(&text); /* listen_addresses */

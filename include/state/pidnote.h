@@ -47,6 +47,7 @@ typedef struct PidNote
 {
 	pid_t pid;         /* 0: nobody has written it */
 	char *config_file; /* "" none */
+	time_t started;    /* 0: not known */
 	char *port;
 	char *socket_directory; /* of the console's socket; "" none */
 	char *status;

@@ -406,6 +406,18 @@ foreach my $start ([ $pg_ctl, 'start', '-D', $data ], [ $ctl, 'start', '-c', $wb
 	unlink "$endless.ended";
 }
 
+# -- a file of the same number ---------------------------------------------------------
+
+# One that a crash has left may have the process id that is given out next, as in a
+# container; what is started here gives it to it.
+my $files = $wb->dir . '/files';
+append_to_file($files, "#!/bin/sh\nprintf '%s\\n' \$\$ x 1000000000 5433 x x '0 0' 'ready   ' >$pg_pid_file\n"
+	  . "printf '%s\\n' \$\$ x 1000000000 5433 x x x ready '' >$pid_file\nexec sleep 10\n");
+chmod 0755, $files or die "could not chmod \"$files\": $!";
+unlink $pid_file, $pg_pid_file;
+case('start beside a file of before', 1, run => [ 'start', '-t', 2, '-p', $files ], err => qr/server did not start in time/);
+unlink $pid_file, $pg_pid_file;
+
 # -- the command line ----------------------------------------------------------------
 
 foreach my $args ([], ['nonsense'], [ 'start', 'stop' ], [ 'stop', 'x' ], [ 'start', '-Q' ])

@@ -43,6 +43,7 @@ all_lines_of_a_pid_file_are_read(void **state UNUSED)
 	pidnote_parse(mem_strdup(note_text), &note);
 	assert_int_equal(note.pid, 4711);
 	assert_string_equal(note.config_file, "/etc/walbouncer.conf");
+	assert_int_equal(note.started, 1767225600);
 	assert_string_equal(note.port, "5433");
 	assert_string_equal(note.socket_directory, "/run/wb");
 	assert_string_equal(note.status, "ready");
@@ -126,6 +127,7 @@ a_cut_pid_file_has_fewer_lines(void **state UNUSED)
 		pidnote_parse(text, &note);
 		assert_int_equal(note.pid, lines >= 1 ? 4711 : 0);
 		assert_int_equal(note.config_file != NULL, lines >= 2);
+		assert_int_equal(note.started, lines >= 3 ? 1767225600 : 0);
 		assert_int_equal(note.port != NULL, lines >= 4);
 		assert_int_equal(note.socket_directory != NULL, lines >= 7);
 		assert_int_equal(note.status != NULL, lines >= 8);
