@@ -13,7 +13,7 @@
 #include "shm/board.h"
 #include "spool/spooldir.h"
 #include "spooler/retention.h"
-#include "state/slot.h"
+#include "state/slotscan.h"
 #include "util/log.h"
 
 typedef struct Retention
@@ -34,7 +34,7 @@ static LogLimit limit;
 static Lsn
 oldest_needed(const Config *config, Lsn current)
 {
-	Lsn oldest = slots_needed_lsn(
+	Lsn oldest = slotscan_needed_lsn(
 		config->state_directory, current, config->max_slot_wal_keep_size);
 
 	if (oldest == InvalidLsn)

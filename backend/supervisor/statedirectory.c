@@ -12,6 +12,7 @@
 #include "exitcode.h"
 #include "spool/spooldir.h"
 #include "state/slot.h"
+#include "state/slotscan.h"
 #include "supervisor/statedirectory.h"
 #include "util/durable.h"
 #include "util/log.h"
@@ -49,7 +50,7 @@ prepare_slots(const Config *config)
 	ErrInfo err;
 
 	if (!slots_prepare(config->state_directory, &err) ||
-		!slots_each(config->state_directory, on_slot, &count, &err))
+		!slotscan_each(config->state_directory, on_slot, &count, &err))
 		log_fatal_err(EXITCODE_STARTUP, &err);
 	if (count > 0 && !config_has_spool(config))
 		log_msg(LOG_WARNING,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shm/board.h"
+#include "state/slotscan.h"
 #include "util/mem.h"
 #include "view/slotlist.h"
 #include "view/spoolstate.h"
@@ -61,7 +62,7 @@ slotlist_take(SlotList *list, const ChildContext *ctx, ErrInfo *err)
 	*list = (SlotList){0};
 	if (config->state_directory[0] == '\0')
 		return true;
-	if (!slots_each(config->state_directory, add_slot, list, err))
+	if (!slotscan_each(config->state_directory, add_slot, list, err))
 	{
 		slotlist_clear(list);
 		return false;

@@ -20,6 +20,7 @@
 #include "process/signals.h"
 #include "shm/ring.h"
 #include "state/slot.h"
+#include "state/slotscan.h"
 #include "state/slotlimit.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -117,7 +118,8 @@ open_slot(const Session *s, const char *name, ErrInfo *err)
 	Slot *slot;
 	ErrInfo ignored;
 
-	if (!slot_read(directory, name, &info, err) || !check_rule(s, &info, err))
+	if (!slotscan_read(directory, name, &info, err) ||
+		!check_rule(s, &info, err))
 		return NULL;
 	slot = slot_open(directory, name, err);
 	/* it may have become another one */
@@ -294,7 +296,7 @@ look(const Session *s, const char *name, SlotInfo *info, bool *found,
 		*info = *slot_info(slots.temporary[i]);
 		return true;
 	}
-	if (slot_read(s->ctx->config->state_directory, name, info, err))
+	if (slotscan_read(s->ctx->config->state_directory, name, info, err))
 	{
 		*found = is_of_our_rule(s, info);
 		info->restart_lsn =

@@ -27,13 +27,10 @@
 #include <unistd.h>
 
 #include "state/slotfile.h"
-#include "state/slotlimit.h"
 #include "util/mem.h"
 #include "util/monotime.h"
 
-#define FOLDER "slots"
 #define TMP_SUFFIX ".tmp"
-#define STATE_DIRECTORY_MAX 900
 /* Making a slot takes moments; who holds that lock longer has been stopped. */
 #define LOCK_WAIT_MS 5000
 #define LOCK_PAUSE_MS 2
@@ -50,18 +47,10 @@ struct Slot
 
 /* ---- names and paths ---- */
 
-static bool
-name_is_valid(const char *name)
-{
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
-
-	return len > 0 && len < SLOT_NAME_SIZE && name[len] == '\0';
-}
-
 bool
 slot_check_name(const char *name, ErrInfo *err)
 {
-	if (name_is_valid(name))
+	if (slotfile_name_is_valid(name))
 		return true;
 	if (name[0] == '\0')
 		return errinfo_set(err, SQLSTATE_INVALID_NAME,
@@ -74,24 +63,6 @@ slot_check_name(const char *name, ErrInfo *err)
 	return errinfo_hint(err,
 		"Replication slot names may only contain lower case letters, numbers, "
 		"and the underscore character.");
-}
-
-/* The directory of all slots. */
-static bool
-folder_path(
-	char path[DURABLE_PATH_SIZE], const char *state_directory, ErrInfo *err)
-{
-	if (state_directory[0] == '\0')
-	{
-		errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			"replication slots need a state directory");
-		return errinfo_hint(err, "Set state_directory and restart walbouncer.");
-	}
-	if (strlen(state_directory) > STATE_DIRECTORY_MAX)
-		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
-			"state_directory is longer than %d bytes", STATE_DIRECTORY_MAX);
-	snprintf(path, DURABLE_PATH_SIZE, "%s/" FOLDER, state_directory);
-	return true;
 }
 
 static bool
@@ -117,8 +88,7 @@ static void
 tmp_path(char out[DURABLE_PATH_SIZE], const Slot *slot)
 {
 	snprintf(out, DURABLE_PATH_SIZE, "%.*s/%s.%d" TMP_SUFFIX,
-		STATE_DIRECTORY_MAX + (int) sizeof(FOLDER), slot->folder,
-		slot->info.name, (int) getpid());
+		SLOTFILE_FOLDER_MAX, slot->folder, slot->info.name, (int) getpid());
 }
 
 static void
@@ -152,8 +122,8 @@ slot_new(const char *folder, const char *name)
 	slot->lock_fd = -1;
 	snprintf(slot->folder, sizeof(slot->folder), "%s", folder);
 	snprintf(slot->info.name, sizeof(slot->info.name), "%s", name);
-	snprintf(slot->path, sizeof(slot->path), "%.*s/%s",
-		STATE_DIRECTORY_MAX + (int) sizeof(FOLDER), folder, slot->info.name);
+	snprintf(slot->path, sizeof(slot->path), "%.*s/%s", SLOTFILE_FOLDER_MAX,
+		folder, slot->info.name);
 	return slot;
 }
 
@@ -213,9 +183,9 @@ slot_open(const char *state_directory, const char *name, ErrInfo *err)
 {
 	char folder[DURABLE_PATH_SIZE];
 
-	if (!folder_path(folder, state_directory, err))
+	if (!slotfile_folder(folder, state_directory, err))
 		return NULL;
-	if (!name_is_valid(name))
+	if (!slotfile_name_is_valid(name))
 	{
 		slotfile_missing(name, err);
 		return NULL;
@@ -267,113 +237,6 @@ slot_release(Slot *slot, ErrInfo *err)
 		ok = write_state(slot, err);
 	let_go(slot);
 	return ok;
-}
-
-/* ---- looking ---- */
-
-static bool
-look_at(const char *folder, const char *name, SlotInfo *info, ErrInfo *err)
-{
-	char path[DURABLE_PATH_SIZE];
-
-	if (!slotfile_join(path, folder, name))
-		return slotfile_missing(name, err);
-	if (!slotfile_read(path, name, info, err))
-		return false;
-	info->active_pid = slotfile_lock_owner(path);
-	return !info->temporary || info->active_pid != 0 ||
-		   slotfile_missing(name, err);
-}
-
-bool
-slot_read(
-	const char *state_directory, const char *name, SlotInfo *info, ErrInfo *err)
-{
-	char folder[DURABLE_PATH_SIZE];
-
-	if (!folder_path(folder, state_directory, err))
-		return false;
-	if (!name_is_valid(name))
-		return slotfile_missing(name, err);
-	return look_at(folder, name, info, err);
-}
-
-bool
-slots_each(
-	const char *state_directory, SlotVisitor visit, void *arg, ErrInfo *err)
-{
-	char folder[DURABLE_PATH_SIZE];
-	struct dirent *entry;
-	DIR *dir;
-
-	if (!folder_path(folder, state_directory, err))
-		return false;
-	dir = opendir(folder);
-	if (dir == NULL)
-		return errno == ENOENT || durable_error("open directory", folder, err);
-	while (errno = 0, (entry = readdir(dir)) != NULL)
-	{
-		SlotInfo info;
-		ErrInfo damage;
-
-		if (!name_is_valid(entry->d_name))
-			continue;
-		if (look_at(folder, entry->d_name, &info, &damage))
-			visit(arg, &info, NULL);
-		else if (strcmp(damage.sqlstate, SQLSTATE_UNDEFINED_OBJECT) != 0)
-		{
-			memset(&info, 0, sizeof(info));
-			snprintf(info.name, sizeof(info.name), "%.*s", SLOT_NAME_SIZE - 1,
-				entry->d_name);
-			visit(arg, &info, &damage);
-		}
-	}
-	if (errno != 0)
-		durable_error("read directory", folder, err);
-	else
-		errinfo_clear(err);
-	closedir(dir);
-	return err->sqlstate[0] == '\0';
-}
-
-typedef struct Needed
-{
-	Lsn current;
-	int64_t max_keep;
-	Lsn lsn;
-	bool unknown;
-} Needed;
-
-static void
-on_needed(void *arg, const SlotInfo *info, const ErrInfo *damage)
-{
-	Needed *needed = arg;
-
-	if (damage != NULL)
-	{
-		/* what is damaged stays so; what could not be read may be well */
-		if (strcmp(damage->sqlstate, SQLSTATE_DATA_CORRUPTED) != 0)
-			needed->unknown = true;
-		return;
-	}
-	if (!slotlimit_covers(info->restart_lsn, needed->current, needed->max_keep))
-		return;
-	if (needed->lsn == InvalidLsn || info->restart_lsn < needed->lsn)
-		needed->lsn = info->restart_lsn;
-}
-
-Lsn
-slots_needed_lsn(const char *state_directory, Lsn current, int64_t max_keep)
-{
-	Needed needed = {.current = current, .max_keep = max_keep};
-	ErrInfo ignored;
-
-	if (state_directory[0] == '\0')
-		return InvalidLsn;
-	if (!slots_each(state_directory, on_needed, &needed, &ignored) ||
-		needed.unknown)
-		return 1;
-	return needed.lsn;
 }
 
 /* ---- all slots ---- */
@@ -432,9 +295,9 @@ sweep_one(const char *folder, const char *name)
 		slotfile_remove(path, &ignored);
 		return false;
 	}
-	if (!name_is_valid(name))
+	if (!slotfile_name_is_valid(name))
 		return false;
-	if (look_at(folder, name, &info, &ignored) ||
+	if (slotfile_look(folder, name, &info, &ignored) ||
 		strcmp(ignored.sqlstate, SQLSTATE_UNDEFINED_OBJECT) != 0)
 		return true;
 	/* gone, or stale, which opening it finds out */
@@ -473,7 +336,7 @@ slots_prepare(const char *state_directory, ErrInfo *err)
 
 	if (state_directory[0] == '\0')
 		return true;
-	if (!folder_path(folder, state_directory, err) ||
+	if (!slotfile_folder(folder, state_directory, err) ||
 		!durable_make_directory(folder, err))
 		return false;
 	fd = lock_folder(folder, err);
@@ -538,7 +401,7 @@ slot_create(const char *state_directory, const SlotInfo *info, int max_slots,
 	int fd;
 
 	if (!slot_check_name(info->name, err) ||
-		!folder_path(folder, state_directory, err) ||
+		!slotfile_folder(folder, state_directory, err) ||
 		!durable_make_directory(folder, err))
 		return NULL;
 	fd = lock_folder(folder, err);

@@ -39,6 +39,31 @@ slotfile_join(
 	return len > 0 && len < DURABLE_PATH_SIZE;
 }
 
+bool
+slotfile_name_is_valid(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return len > 0 && len < SLOT_NAME_SIZE && name[len] == '\0';
+}
+
+bool
+slotfile_folder(
+	char path[DURABLE_PATH_SIZE], const char *state_directory, ErrInfo *err)
+{
+	if (state_directory[0] == '\0')
+	{
+		errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			"replication slots need a state directory");
+		return errinfo_hint(err, "Set state_directory and restart walbouncer.");
+	}
+	if (strlen(state_directory) > SLOTFILE_DIRECTORY_MAX)
+		return errinfo_set(err, SQLSTATE_CONFIG_FILE_ERROR,
+			"state_directory is longer than %d bytes", SLOTFILE_DIRECTORY_MAX);
+	snprintf(path, DURABLE_PATH_SIZE, "%s/" SLOTFILE_FOLDER, state_directory);
+	return true;
+}
+
 /* ---- the state file ---- */
 
 /* Returns the length. */
@@ -199,6 +224,21 @@ slotfile_lock_owner(const char *path)
 		owner = (pid_t) strtol(text, NULL, 10);
 	close(fd);
 	return owner;
+}
+
+bool
+slotfile_look(
+	const char *folder, const char *name, SlotInfo *info, ErrInfo *err)
+{
+	char path[DURABLE_PATH_SIZE];
+
+	if (!slotfile_join(path, folder, name))
+		return slotfile_missing(name, err);
+	if (!slotfile_read(path, name, info, err))
+		return false;
+	info->active_pid = slotfile_lock_owner(path);
+	return !info->temporary || info->active_pid != 0 ||
+		   slotfile_missing(name, err);
 }
 
 /* ---- removing ---- */

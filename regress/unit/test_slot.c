@@ -19,6 +19,7 @@
 
 #include "mutate.h"
 #include "state/slot.h"
+#include "state/slotscan.h"
 #include "state/slotlimit.h"
 #include "statedir.h"
 
@@ -107,7 +108,7 @@ read_slot(const char *name)
 	SlotInfo info;
 	ErrInfo err;
 
-	if (!slot_read(state_directory, name, &info, &err))
+	if (!slotscan_read(state_directory, name, &info, &err))
 		fail_msg("%s: %s", name, err.message);
 	return info;
 }
@@ -127,7 +128,7 @@ assert_read_fails(const char *name, const char *sqlstate)
 	SlotInfo info;
 	ErrInfo err;
 
-	assert_false(slot_read(state_directory, name, &info, &err));
+	assert_false(slotscan_read(state_directory, name, &info, &err));
 	assert_string_equal(err.sqlstate, sqlstate);
 }
 
@@ -145,7 +146,7 @@ assert_counts(int good, int damaged)
 	int counts[2] = {0, 0};
 	ErrInfo err;
 
-	assert_true(slots_each(state_directory, count_one, counts, &err));
+	assert_true(slotscan_each(state_directory, count_one, counts, &err));
 	assert_int_equal(counts[0], good);
 	assert_int_equal(counts[1], damaged);
 }
@@ -413,10 +414,10 @@ without_a_state_directory(void **state UNUSED)
 	assert_non_null(strstr(err.hint, "state_directory"));
 	assert_null(slot_open("", "a", &err));
 	assert_string_equal(err.sqlstate, "55000");
-	assert_false(slot_read("", "a", &info, &err));
+	assert_false(slotscan_read("", "a", &info, &err));
 	assert_string_equal(err.sqlstate, "55000");
 	assert_true(slots_prepare("", &err));
-	assert_true(slots_needed_lsn("", SEGMENT, -1) == InvalidLsn);
+	assert_true(slotscan_needed_lsn("", SEGMENT, -1) == InvalidLsn);
 }
 
 /* ---- several processes ---- */
@@ -487,14 +488,14 @@ temporary_slots_vanish(void **state UNUSED)
 	assert_int_equal(read_slot("t").active_pid, pid);
 	assert_open_fails("t", "55006");
 	assert_true(
-		slots_needed_lsn(state_directory, 3 * SEGMENT, -1) == 2 * SEGMENT);
+		slotscan_needed_lsn(state_directory, 3 * SEGMENT, -1) == 2 * SEGMENT);
 
 	/* its process is killed: whoever opens it finds none */
 	kill_process(pid);
 	assert_read_fails("t", "42704");
 	assert_counts(0, 0);
 	assert_true(
-		slots_needed_lsn(state_directory, 3 * SEGMENT, -1) == InvalidLsn);
+		slotscan_needed_lsn(state_directory, 3 * SEGMENT, -1) == InvalidLsn);
 	assert_open_fails("t", "42704");
 	assert_int_equal(entries(), 0);
 
@@ -604,7 +605,7 @@ killed_at_any_moment(void **state UNUSED)
 		usleep(random_next(&seed) % 20000);
 		kill_process(pid);
 		/* there and good, or not there */
-		good = slot_read(state_directory, "a", &info, &err);
+		good = slotscan_read(state_directory, "a", &info, &err);
 		if (!good)
 			assert_string_equal(err.sqlstate, "42704");
 		found += good;
@@ -742,7 +743,7 @@ a_damaged_state_is_an_error(void **state UNUSED)
 	assert_true(slots_prepare(state_directory, &err));
 	assert_int_equal(entries(), 2);
 	assert_true(
-		slots_needed_lsn(state_directory, 4 * SEGMENT, -1) == 3 * SEGMENT);
+		slotscan_needed_lsn(state_directory, 4 * SEGMENT, -1) == 3 * SEGMENT);
 	free(good);
 }
 
@@ -777,25 +778,27 @@ a_full_disk(void **state UNUSED)
 static void
 what_slots_need(void **state UNUSED)
 {
-	assert_true(slots_needed_lsn(state_directory, SEGMENT, -1) == InvalidLsn);
+	assert_true(
+		slotscan_needed_lsn(state_directory, SEGMENT, -1) == InvalidLsn);
 	release(create("fresh"));
-	assert_true(slots_needed_lsn(state_directory, SEGMENT, -1) == InvalidLsn);
+	assert_true(
+		slotscan_needed_lsn(state_directory, SEGMENT, -1) == InvalidLsn);
 	leave_slot("old", 2 * SEGMENT);
 	leave_slot("new", 9 * SEGMENT);
 	assert_true(
-		slots_needed_lsn(state_directory, 10 * SEGMENT, -1) == 2 * SEGMENT);
-	assert_true(slots_needed_lsn(state_directory, 10 * SEGMENT, 8 * SEGMENT) ==
-				2 * SEGMENT);
-	assert_true(slots_needed_lsn(state_directory, 10 * SEGMENT,
+		slotscan_needed_lsn(state_directory, 10 * SEGMENT, -1) == 2 * SEGMENT);
+	assert_true(slotscan_needed_lsn(
+					state_directory, 10 * SEGMENT, 8 * SEGMENT) == 2 * SEGMENT);
+	assert_true(slotscan_needed_lsn(state_directory, 10 * SEGMENT,
 					8 * SEGMENT - 1) == 9 * SEGMENT);
 	assert_true(
-		slots_needed_lsn(state_directory, 10 * SEGMENT, 0) == InvalidLsn);
+		slotscan_needed_lsn(state_directory, 10 * SEGMENT, 0) == InvalidLsn);
 	assert_true(
-		slots_needed_lsn(state_directory, 9 * SEGMENT, 0) == 9 * SEGMENT);
+		slotscan_needed_lsn(state_directory, 9 * SEGMENT, 0) == 9 * SEGMENT);
 	/* what cannot be read may need anything */
 	assert_int_equal(mkdir(statedir_path("slots/x"), 0700), 0);
 	assert_int_equal(symlink("state", statedir_path("slots/x/state")), 0);
-	assert_true(slots_needed_lsn(state_directory, 10 * SEGMENT, 0) == 1);
+	assert_true(slotscan_needed_lsn(state_directory, 10 * SEGMENT, 0) == 1);
 	assert_int_equal(unlink(statedir_path("slots/x/state")), 0);
 	assert_int_equal(rmdir(statedir_path("slots/x")), 0);
 }
