@@ -297,4 +297,32 @@ sample_assemble(const WalGeometry *geometry, const uint8_t *wal, Lsn start,
 	return true;
 }
 
+/* Behind the first n bytes of a record, page headers counted. */
+static inline Lsn
+sample_bytes_end(const Sample *sample, const SampleRecord *r, uint32_t n)
+{
+	uint32_t block = sample->geometry.block_size;
+	Lsn lsn = r->lsn;
+
+	for (;;)
+	{
+		uint32_t room;
+
+		if (lsn % block == 0)
+			lsn += lsn % sample->geometry.segment_size == 0 ? 40 : 24;
+		room = block - (uint32_t) (lsn % block);
+		if (room >= n)
+			return lsn + n;
+		lsn += room;
+		n -= room;
+	}
+}
+
+/* Where a record ends, its pad not included. */
+static inline Lsn
+sample_record_end(const Sample *sample, const SampleRecord *r)
+{
+	return sample_bytes_end(sample, r, r->total);
+}
+
 #endif /* SAMPLE_H */

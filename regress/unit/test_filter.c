@@ -91,27 +91,6 @@ assemble(const uint8_t *wal, size_t len, const SampleRecord *r, uint8_t *record)
 		&t.sample.geometry, wal, t.sample.start, len, r->lsn, r->total, record);
 }
 
-/* Where a record ends, its pad not included. */
-static Lsn
-record_end(const SampleRecord *r)
-{
-	Lsn lsn = r->lsn;
-	uint32_t left = r->total;
-
-	for (;;)
-	{
-		uint32_t n;
-
-		if (lsn % 8192 == 0)
-			lsn += lsn % t.sample.geometry.segment_size == 0 ? 40 : 24;
-		n = 8192 - (uint32_t) (lsn % 8192);
-		if (n >= left)
-			return lsn + left;
-		lsn += n;
-		left -= n;
-	}
-}
-
 static void
 sample_has_what_it_should(void **state UNUSED)
 {
@@ -188,7 +167,8 @@ sample_has_what_it_should(void **state UNUSED)
 		const SampleRecord *r = &t.sample.records[i];
 
 		straddle[r->blank] +=
-			lsn_floor(r->lsn, 1 << 20) != lsn_floor(record_end(r) - 1, 1 << 20);
+			lsn_floor(r->lsn, 1 << 20) !=
+			lsn_floor(sample_record_end(&t.sample, r) - 1, 1 << 20);
 	}
 	assert_true(straddle[false] >= 3 && straddle[true] >= 3);
 	assert_true(contains(t.sample.wal, t.sample.len, t.sample.marker));
@@ -257,15 +237,16 @@ nothing_else_is_changed(void **state UNUSED)
 
 	for (size_t i = 0; i <= t.sample.record_count; i++)
 	{
-		Lsn end = i < t.sample.record_count ? t.sample.records[i].lsn
-											: record_end(last);
+		Lsn end = i < t.sample.record_count
+					  ? t.sample.records[i].lsn
+					  : sample_record_end(&t.sample, last);
 
 		/* from the end of the record before to the start of this one */
 		if (end > lsn)
 			assert_memory_equal(t.whole.out + (lsn - t.sample.start),
 				t.sample.wal + (lsn - t.sample.start), end - lsn);
 		if (i < t.sample.record_count)
-			lsn = record_end(&t.sample.records[i]);
+			lsn = sample_record_end(&t.sample, &t.sample.records[i]);
 	}
 	for (size_t at = 0; at < t.whole.len; at += 8192)
 		assert_memory_equal(t.whole.out + at, t.sample.wal + at,
@@ -324,7 +305,7 @@ nothing_is_held_back_between_records(void **state UNUSED)
 	filter_start(filter, at, at);
 	for (size_t i = 0; i < 5000; i++)
 	{
-		Lsn end = MaxAlign(record_end(&t.sample.records[i]));
+		Lsn end = MaxAlign(sample_record_end(&t.sample, &t.sample.records[i]));
 		size_t n = (size_t) (end - at);
 		ErrInfo err;
 		Lsn lsn;
@@ -482,7 +463,8 @@ check_start(WalFilter *filter, Lsn want, size_t chunk)
 	{
 		if (t.sample.records[i].lsn < want + START_SPAN)
 		{
-			len = (size_t) (MaxAlign(record_end(&t.sample.records[i])) -
+			len = (size_t) (MaxAlign(sample_record_end(
+								&t.sample, &t.sample.records[i])) -
 							t.sample.start);
 			break;
 		}
@@ -530,7 +512,7 @@ check_flip(const SampleRecord *r, Lsn lsn, unsigned bit, size_t chunk)
 {
 	Lsn from = lsn_floor(r->lsn, 8192);
 	size_t first = (size_t) (from - t.sample.start);
-	size_t len = (size_t) (record_end(r) - from) + FLIP_SPAN;
+	size_t len = (size_t) (sample_record_end(&t.sample, r) - from) + FLIP_SPAN;
 	uint8_t *wal;
 	WalFilter *filter;
 	FilterRun run;
@@ -561,10 +543,7 @@ check_flip(const SampleRecord *r, Lsn lsn, unsigned bit, size_t chunk)
 static Lsn
 byte_lsn(const SampleRecord *r, uint32_t offset)
 {
-	SampleRecord part = *r;
-
-	part.total = offset + 1;
-	return record_end(&part) - 1;
+	return sample_bytes_end(&t.sample, r, offset + 1) - 1;
 }
 
 static void
@@ -624,7 +603,7 @@ flipped_bit_in_a_long_record_leaks_nothing(void **state UNUSED)
 			t.sample.start, t.sample.start, 16384);
 		assert_int_equal(run.status, FILTER_HALT);
 		assert_true(run.len >= at);
-		assert_true(run.len < record_end(r) - t.sample.start);
+		assert_true(run.len < sample_record_end(&t.sample, r) - t.sample.start);
 		assert_memory_equal(run.out, t.whole.out, run.len);
 		run_end(&run);
 		filter_free(filter);
@@ -690,7 +669,8 @@ narrowed_scope_begins_at_its_lsn(void **state UNUSED)
 
 		if (r->total > 200000 && r->blank)
 		{
-			size_t after = (size_t) (record_end(r) - t.sample.start);
+			size_t after =
+				(size_t) (sample_record_end(&t.sample, r) - t.sample.start);
 
 			since = r->lsn + r->total / 2;
 			memcpy(want + after, t.whole.out + after, t.whole.len - after);

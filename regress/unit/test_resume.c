@@ -114,27 +114,6 @@ tear_down(void **state UNUSED)
 	return 0;
 }
 
-/* Where a record ends, its pad not included. */
-static Lsn
-record_end(const SampleRecord *r)
-{
-	Lsn lsn = r->lsn;
-	uint32_t left = r->total;
-
-	for (;;)
-	{
-		uint32_t n;
-
-		if (lsn % 8192 == 0)
-			lsn += lsn % t.sample.geometry.segment_size == 0 ? 40 : 24;
-		n = 8192 - (uint32_t) (lsn % 8192);
-		if (n >= left)
-			return lsn + left;
-		lsn += n;
-		left -= n;
-	}
-}
-
 /* By pg_waldump's list. */
 static void
 boundaries_are_told_as_they_are(void **state UNUSED)
@@ -158,7 +137,7 @@ boundaries_are_told_as_they_are(void **state UNUSED)
 			if (r->lsn >= lsn)
 				break;
 			records++;
-			if (record_end(r) > lsn)
+			if (sample_record_end(&t.sample, r) > lsn)
 				over = r;
 		}
 		assert_int_equal(t.told.items[b].records, records);
@@ -199,7 +178,8 @@ straddle_is_told_before_it_leaves(void **state UNUSED)
 		FilterRun run;
 		Told told;
 
-		if (record_end(r) <= boundary || strcmp(r->op, "SWITCH") == 0)
+		if (sample_record_end(&t.sample, r) <= boundary ||
+			strcmp(r->op, "SWITCH") == 0)
 			continue;
 		filter = new_filter(&told);
 		/* its first bytes are enough to know it by */
@@ -212,7 +192,7 @@ straddle_is_told_before_it_leaves(void **state UNUSED)
 		assert_true(told.count > 0);
 		assert_true(told.items[told.count - 1].straddle.record == r->lsn);
 		assert_int_equal(told.items[told.count - 1].straddle.blanked, r->blank);
-		if (r->total < 100000 && record_end(r) > page)
+		if (r->total < 100000 && sample_record_end(&t.sample, r) > page)
 			assert_true(run.len <= at);
 		run_end(&run);
 		filter_free(filter);

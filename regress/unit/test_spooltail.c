@@ -62,28 +62,6 @@ header_size(uint32_t segment_size, Lsn page)
 	return page % segment_size == 0 ? 40 : 24;
 }
 
-/* Behind the last byte of a record, page headers counted. */
-static Lsn
-record_end(const Sample *sample, Lsn lsn, uint32_t total)
-{
-	uint32_t block = sample->geometry.block_size;
-
-	for (;;)
-	{
-		uint32_t left = block - (uint32_t) (lsn % block);
-
-		if (lsn % block == 0)
-		{
-			left -= header_size(sample->geometry.segment_size, lsn);
-			lsn += block - left;
-		}
-		if (total <= left)
-			return lsn + total;
-		total -= left;
-		lsn += left;
-	}
-}
-
 static void
 open_tail(Tail *t, int major)
 {
@@ -97,7 +75,7 @@ open_tail(Tail *t, int major)
 	{
 		const SampleRecord *r = &t->sample.records[i];
 
-		t->ends[i] = record_end(&t->sample, r->lsn, r->total);
+		t->ends[i] = sample_record_end(&t->sample, r);
 		t->fills[i] = MaxAlign(t->ends[i]);
 		if (strcmp(r->rmgr, "XLOG") == 0 && strcmp(r->op, "SWITCH") == 0)
 			t->fills[i] =
@@ -163,10 +141,10 @@ tail_has_zeros(const Tail *t, size_t record, Lsn start, Lsn stop)
 	assert_true(r->total <= sizeof(bytes));
 	assert_true(sample_assemble(&t->sample.geometry, t->sample.wal,
 		t->sample.start, t->sample.len, r->lsn, r->total, bytes));
-	while (record_end(&t->sample, r->lsn, in_front + 1) <= start)
+	while (sample_bytes_end(&t->sample, r, in_front + 1) <= start)
 		in_front++;
 	for (uint32_t i = in_front;
-		 i < r->total && record_end(&t->sample, r->lsn, i + 1) <= stop; i++)
+		 i < r->total && sample_bytes_end(&t->sample, r, i + 1) <= stop; i++)
 	{
 		zeros = bytes[i] == 0 ? zeros + 1 : 0;
 		if (zeros == SECTOR)
