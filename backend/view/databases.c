@@ -24,11 +24,6 @@ static const ViewColumn columns[] = {
 	{"names", TYPE_TEXT},
 };
 
-static const char *const kind_names[SCOPE_KIND_COUNT] = {
-	[SCOPE_DATABASE] = "database",
-	[SCOPE_TABLESPACE] = "tablespace",
-};
-
 /* A name that an object had when something was decided about it. */
 typedef struct Naming
 {
@@ -158,7 +153,7 @@ put_entry(ViewRow *row, const Rule *rule, ScopeKind kind,
 	bool out = entry->verdict == SCOPE_OUT;
 
 	view_put_text(row, rule->name);
-	view_put_text(row, kind_names[kind]);
+	view_put_text(row, walscope_kind_name(kind));
 	view_put_uint(row, entry->oid);
 	view_put_text(row, named ? namings->items[first].name : NULL);
 	view_put_text(row, out ? "out" : "in");

@@ -19,7 +19,6 @@
 #include "util/mem.h"
 #include "state/carryover.h"
 #include "state/journal.h"
-#include "state/rulenote.h"
 
 /* Room for a list of what is lacked, in messages. */
 #define LIST_SIZE 400
@@ -322,7 +321,7 @@ list_lacks(char list[LIST_SIZE], const Lacks *lacks)
 	list[0] = '\0';
 	for (size_t i = 0; i < lacks->count && len < LIST_SIZE - 40; i++)
 		len += (size_t) snprintf(list + len, LIST_SIZE - len, "%s%s %u",
-			i > 0 ? ", " : "", rulenote_label(lacks->items[i].kind),
+			i > 0 ? ", " : "", walscope_kind_name(lacks->items[i].kind),
 			lacks->items[i].oid);
 	if (len >= LIST_SIZE - 40)
 		snprintf(list + len, LIST_SIZE - len, " and more");

@@ -26,11 +26,6 @@ static const LineFormat format = {
 	.foreign_hint = "Remove it if the standbys of the rule have been rebuilt.",
 };
 
-static const char *const kind_names[SCOPE_KIND_COUNT] = {
-	[SCOPE_DATABASE] = "database",
-	[SCOPE_TABLESPACE] = "tablespace",
-};
-
 /* ---- what is on record ---- */
 
 /* Where oid is or would be. */
@@ -138,9 +133,10 @@ parse_kind(const char *text, ScopeKind *kind, const char **rest)
 {
 	for (int i = 0; i < SCOPE_KIND_COUNT; i++)
 	{
-		size_t len = strlen(kind_names[i]);
+		const char *name = walscope_kind_name((ScopeKind) i);
+		size_t len = strlen(name);
 
-		if (strncmp(text, kind_names[i], len) == 0 && text[len] == ' ')
+		if (strncmp(text, name, len) == 0 && text[len] == ' ')
 		{
 			*kind = (ScopeKind) i;
 			*rest = text + len + 1;
@@ -320,15 +316,16 @@ journal_add(Journal *j, ScopeKind kind, Oid oid, ScopeVerdict verdict,
 	char encoded[ENCODED_NAME_SIZE];
 
 	linefile_encode_name(name, encoded, sizeof(encoded));
-	linefile_add(&j->file, "%s %u %s " LSN_FORMAT " %s %s", kind_names[kind],
-		oid, verdict == SCOPE_OUT ? "out" : "in", LSN_ARGS(since), reason,
-		encoded);
+	linefile_add(&j->file, "%s %u %s " LSN_FORMAT " %s %s",
+		walscope_kind_name(kind), oid, verdict == SCOPE_OUT ? "out" : "in",
+		LSN_ARGS(since), reason, encoded);
 }
 
 void
 journal_add_catalog(Journal *j, ScopeKind kind, uint32_t relfilenumber)
 {
-	linefile_add(&j->file, "catalog %s %u", kind_names[kind], relfilenumber);
+	linefile_add(
+		&j->file, "catalog %s %u", walscope_kind_name(kind), relfilenumber);
 }
 
 bool

@@ -14,11 +14,6 @@
 /* " DB:KR:KB:BR:BB" at its longest, and some room */
 #define COUNT_TEXT_MAX 128
 
-static const char *const kind_names[SCOPE_KIND_COUNT] = {
-	[SCOPE_DATABASE] = "database",
-	[SCOPE_TABLESPACE] = "tablespace",
-};
-
 /* ---- writing ---- */
 
 void
@@ -87,8 +82,8 @@ ledgerline_add_end(LineFile *file, const char *session, Lsn lsn)
 void
 ledgerline_add_lack(LineFile *file, const Lack *lack)
 {
-	linefile_add(file, "lacks %s %u " LSN_FORMAT, kind_names[lack->kind],
-		lack->oid, LSN_ARGS(lack->since));
+	linefile_add(file, "lacks %s %u " LSN_FORMAT,
+		walscope_kind_name(lack->kind), lack->oid, LSN_ARGS(lack->since));
 }
 
 void
@@ -241,7 +236,7 @@ parse_lack(const char *text, LedgerLine *line)
 	for (int i = 0; i < SCOPE_KIND_COUNT; i++)
 	{
 		line->lack.kind = (ScopeKind) i;
-		if (strcmp(kind, kind_names[i]) == 0)
+		if (strcmp(kind, walscope_kind_name(line->lack.kind)) == 0)
 			return true;
 	}
 	return false;

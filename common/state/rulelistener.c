@@ -379,7 +379,7 @@ on_moved(void *arg, WalScope *scope UNUSED, ScopeKind kind,
 	if (ok)
 		rulenote_say(&rl->hooks, LOG_DEBUG1, NULL,
 			"the catalog of %ss lies in file %u from " LSN_FORMAT " on",
-			rulenote_label(kind), relfilenumber, LSN_ARGS(lsn));
+			walscope_kind_name(kind), relfilenumber, LSN_ARGS(lsn));
 	return ok;
 }
 

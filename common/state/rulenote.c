@@ -9,17 +9,6 @@
 
 #include "state/rulenote.h"
 
-static const char *const labels[SCOPE_KIND_COUNT] = {
-	[SCOPE_DATABASE] = "database",
-	[SCOPE_TABLESPACE] = "tablespace",
-};
-
-const char *
-rulenote_label(ScopeKind kind)
-{
-	return labels[kind];
-}
-
 void
 rulenote_say(const RuleScopeHooks *hooks, LogLevel level, const char *detail,
 	const char *fmt, ...)
@@ -45,10 +34,10 @@ rulenote_object(
 {
 	if (name[0] != '\0')
 		snprintf(text, RULENOTE_OBJECT_SIZE, "%s \"%s\" (OID %u)",
-			rulenote_label(kind), name, oid);
+			walscope_kind_name(kind), name, oid);
 	else
 		snprintf(text, RULENOTE_OBJECT_SIZE, "%s with OID %u",
-			rulenote_label(kind), oid);
+			walscope_kind_name(kind), oid);
 	return text;
 }
 

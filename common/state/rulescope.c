@@ -106,7 +106,7 @@ note_stays_out(const Compilation *c, const ScopeObject *object)
 	errinfo_set(&what, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 		"%s \"%s\" stays withheld under rule \"%s\": its standbys lack its "
 		"data",
-		rulenote_label(object->kind), object->name, rule);
+		walscope_kind_name(object->kind), object->name, rule);
 	errinfo_hint(&what,
 		"Stop the standbys of the rule, run \"walbouncer --rescope %s\" and "
 		"rebuild them.",
@@ -194,7 +194,7 @@ note_unknown_names(const Compilation *c, ScopeKind kind, const RuleList *list)
 		if (!upstream_has(params->objects, kind, name))
 			rulenote_say(&c->queue, LOG_WARNING, NULL,
 				"%s \"%s\" in rule \"%s\" does not exist on the upstream",
-				rulenote_label(kind), name, params->rule->name);
+				walscope_kind_name(kind), name, params->rule->name);
 	}
 }
 

@@ -50,6 +50,17 @@ const Oid catalog_oids[SCOPE_KIND_COUNT] = {
 	[SCOPE_TABLESPACE] = 1213,
 };
 
+static const char *const kind_names[SCOPE_KIND_COUNT] = {
+	[SCOPE_DATABASE] = "database",
+	[SCOPE_TABLESPACE] = "tablespace",
+};
+
+const char *
+walscope_kind_name(ScopeKind kind)
+{
+	return kind_names[kind];
+}
+
 WalScope *
 walscope_new(void)
 {

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "decisions.h"
-#include "names.h"
 #include "state/linereader.h"
 #include "util/mem.h"
 
@@ -70,7 +69,7 @@ take_line(Decisions *d, const char *text)
 		return false;
 	for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
 	{
-		if (strcmp(word, names_kind((ScopeKind) kind)) == 0)
+		if (strcmp(word, walscope_kind_name((ScopeKind) kind)) == 0)
 			return take_decision(d, (ScopeKind) kind, text);
 	}
 	if (strcmp(word, "rescope") == 0)

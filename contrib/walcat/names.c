@@ -25,11 +25,6 @@ struct Names
 	size_t count;
 };
 
-static const char *const kind_names[SCOPE_KIND_COUNT] = {
-	[SCOPE_DATABASE] = "database",
-	[SCOPE_TABLESPACE] = "tablespace",
-};
-
 Names *
 names_new(void)
 {
@@ -129,12 +124,6 @@ names_each(const Names *names, NamesVisitor visit, void *arg)
 	}
 }
 
-const char *
-names_kind(ScopeKind kind)
-{
-	return kind_names[kind];
-}
-
 void
 names_print_quoted(FILE *to, const char *name)
 {
@@ -156,7 +145,7 @@ names_print(FILE *to, const Names *names, ScopeKind kind, Oid oid)
 {
 	const char *name = names_find(names, kind, oid);
 
-	fprintf(to, "%s %u", kind_names[kind], oid);
+	fprintf(to, "%s %u", walscope_kind_name(kind), oid);
 	if (name != NULL)
 	{
 		putc(' ', to);

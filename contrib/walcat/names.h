@@ -36,9 +36,6 @@ typedef void (*NamesVisitor)(
 	void *arg, ScopeKind kind, Oid oid, const char *name);
 void names_each(const Names *names, NamesVisitor visit, void *arg);
 
-/* "database", "tablespace" */
-const char *names_kind(ScopeKind kind);
-
 /*
  * A name in double quotes, in which \xHH stands for a quote, a backslash and what
  * is not printable.

@@ -74,7 +74,8 @@ on_unknown(void *arg, WalScope *scope, ScopeKind kind, Oid oid, uint32_t xid,
 			"%s %u, first met at " LSN_FORMAT
 			", is not known, and taken to be out; if you know its name, "
 			"use --%s=%u=NAME",
-			names_kind(kind), oid, LSN_ARGS(lsn), names_kind(kind), oid);
+			walscope_kind_name(kind), oid, LSN_ARGS(lsn),
+			walscope_kind_name(kind), oid);
 	}
 	return true;
 }
@@ -313,7 +314,7 @@ print_in(FILE *to, const WalScope *scope, const Names *names,
 
 	if (news->lsn == lsn)
 	{
-		fprintf(to, "row of pg_%s: ", names_kind(news->kind));
+		fprintf(to, "row of pg_%s: ", walscope_kind_name(news->kind));
 		names_print(to, names, news->kind, news->oid);
 	}
 	else if (subject->database == InvalidOid &&

@@ -12,9 +12,6 @@
 #include "wal/catalog.h"
 #include "wal/walscope.h"
 
-/* "database" or "tablespace". */
-const char *rulenote_label(ScopeKind kind);
-
 /* What an object is called in messages; name may be "".  Returns text. */
 #define RULENOTE_OBJECT_SIZE (CATALOG_NAME_SIZE + 64)
 const char *rulenote_object(

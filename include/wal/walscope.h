@@ -21,6 +21,9 @@ typedef enum ScopeKind
 	SCOPE_KIND_COUNT
 } ScopeKind;
 
+/* "database" or "tablespace", in files and for people. */
+const char *walscope_kind_name(ScopeKind kind);
+
 /* The OIDs of the two catalogs (pg_database.h, pg_tablespace.h). */
 extern const Oid catalog_oids[SCOPE_KIND_COUNT];
 
