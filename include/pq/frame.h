@@ -20,16 +20,9 @@
 /* Type byte and length. */
 #define FRAME_HEADER_SIZE 5
 
-/*
- * Longest body of a message that is not data, for max_body.  (libpq.h,
- * PQ_SMALL_MESSAGE_LIMIT)  Everything that a physical standby sends is shorter.
- */
-#define FRAME_SMALL_MAX 10000
-
 /* Messages that a client may send (protocol docs, Message Formats). */
 #define FRAME_QUERY 'Q'
 #define FRAME_TERMINATE 'X'
-#define FRAME_PASSWORD 'p'
 #define FRAME_COPY_DATA 'd'
 #define FRAME_COPY_DONE 'c'
 #define FRAME_COPY_FAIL 'f'

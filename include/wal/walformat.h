@@ -98,7 +98,4 @@ enum
 #define TABLESPACE_DEFAULT_OID ((Oid) 1663)
 #define TABLESPACE_GLOBAL_OID ((Oid) 1664)
 
-/* access/transam.h, FirstNormalObjectId: what initdb makes lies below. */
-#define FIRST_NORMAL_OID ((Oid) 16384)
-
 #endif /* WAL_WALFORMAT_H */

@@ -23,6 +23,9 @@
 #include "pq/replication.h"
 #include "pq/startup.h"
 
+/* libpq.h, PQ_SMALL_MESSAGE_LIMIT */
+#define BODY_MAX 10000
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 /* A fact that does not hold ends the program, as a sanitizer does. */
@@ -89,8 +92,7 @@ fuzz_frames(const uint8_t *data, size_t len)
 	ErrInfo err;
 	size_t used;
 
-	while (frame_parse(data, len, FRAME_SMALL_MAX, &frame, &used, &err) ==
-		   FRAME_OK)
+	while (frame_parse(data, len, BODY_MAX, &frame, &used, &err) == FRAME_OK)
 	{
 		const char *text;
 		ReplicationReply reply;
