@@ -52,7 +52,11 @@ twin_enter(Twin *t, bool writable)
 void *
 twin_next(Twin *t)
 {
-	return copy_of(t, atomic_load(&t->area->generation) + 1);
+	uint8_t *next = copy_of(t, atomic_load(&t->area->generation) + 1);
+
+	/* who still reads it must see that the generation has changed */
+	atomic_thread_fence(memory_order_release);
+	return next;
 }
 
 void
