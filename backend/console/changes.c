@@ -71,17 +71,6 @@ put_settings(Answer *a, const Config *before, const Config *after)
 
 /* ---- rules ---- */
 
-static const Rule *
-find_rule(const Config *config, const char *name)
-{
-	for (size_t i = 0; i < config->rule_count; i++)
-	{
-		if (strcmp(config->rules[i].name, name) == 0)
-			return &config->rules[i];
-	}
-	return NULL;
-}
-
 /* How many rules that the other one has too stand before this one. */
 static int
 rank_of(const Config *config, const Config *other, const Rule *rule)
@@ -89,7 +78,8 @@ rank_of(const Config *config, const Config *other, const Rule *rule)
 	int rank = 1;
 
 	for (const Rule *r = config->rules; r < rule; r++)
-		rank += find_rule(other, r->name) != NULL ? 1 : 0;
+		rank +=
+			rule_find(other->rules, other->rule_count, r->name) != NULL ? 1 : 0;
 	return rank;
 }
 
@@ -131,13 +121,14 @@ put_rules(Answer *a, const Config *before, const Config *after)
 	{
 		const Rule *old = &before->rules[i];
 
-		put_rule(a, before, old, after, find_rule(after, old->name));
+		put_rule(a, before, old, after,
+			rule_find(after->rules, after->rule_count, old->name));
 	}
 	for (size_t i = 0; i < after->rule_count; i++)
 	{
 		const Rule *new = &after->rules[i];
 
-		if (find_rule(before, new->name) == NULL)
+		if (rule_find(before->rules, before->rule_count, new->name) == NULL)
 			put_rule(a, before, NULL, after, new);
 	}
 }

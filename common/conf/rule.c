@@ -56,6 +56,17 @@ rule_match(const Rule *rules, size_t count, const char *user,
 	return NULL;
 }
 
+const Rule *
+rule_find(const Rule *rules, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+	{
+		if (strcmp(rules[i].name, name) == 0)
+			return &rules[i];
+	}
+	return NULL;
+}
+
 bool
 rule_names_contain(const RuleNames *names, const char *name)
 {

@@ -369,11 +369,8 @@ rulescope_compile(const RuleScopeParams *params, WalScope **scope, ErrInfo *err)
 bool
 rulescope_is_known(const Config *config, const char *rule)
 {
-	for (size_t i = 0; i < config->rule_count; i++)
-	{
-		if (strcmp(config->rules[i].name, rule) == 0)
-			return true;
-	}
+	if (rule_find(config->rules, config->rule_count, rule) != NULL)
+		return true;
 	return rule[0] != '\0' && rule[0] != '.' && strchr(rule, '/') == NULL &&
 		   config->state_directory[0] != '\0' &&
 		   journal_exists(config->state_directory, rule);

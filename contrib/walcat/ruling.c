@@ -194,14 +194,14 @@ add_object(void *arg, ScopeKind kind, Oid oid, const char *name)
 static const Rule *
 find_rule(const Config *config, const RulingParams *params, ErrInfo *err)
 {
-	for (size_t i = 0; i < config->rule_count; i++)
-	{
-		if (strcmp(config->rules[i].name, params->rule) == 0)
-			return &config->rules[i];
-	}
-	errinfo_set(err, SQLSTATE_UNDEFINED_OBJECT,
-		"there is no rule \"%s\" in \"%s\"", params->rule, params->config_file);
-	return NULL;
+	const Rule *rule =
+		rule_find(config->rules, config->rule_count, params->rule);
+
+	if (rule == NULL)
+		errinfo_set(err, SQLSTATE_UNDEFINED_OBJECT,
+			"there is no rule \"%s\" in \"%s\"", params->rule,
+			params->config_file);
+	return rule;
 }
 
 static bool

@@ -70,6 +70,9 @@ bool rule_has_filter(const Rule *rule);
 const Rule *rule_match(const Rule *rules, size_t count, const char *user,
 	const char *application_name, const struct sockaddr *peer);
 
+/* The rule of that name, or NULL. */
+const Rule *rule_find(const Rule *rules, size_t count, const char *name);
+
 /* Whether name is in the list. */
 bool rule_names_contain(const RuleNames *names, const char *name);
 
