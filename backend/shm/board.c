@@ -80,6 +80,18 @@ static const char *const state_names[] = {
 };
 
 const char *
+board_cell_name(int cell)
+{
+	static const char *const services[] = {
+		[BOARD_READER] = "reader",
+		[BOARD_SPOOLER] = "spooler",
+		[BOARD_MONITOR] = "monitor",
+	};
+
+	return cell < BOARD_FIRST_WORKER ? services[cell] : "worker";
+}
+
+const char *
 board_state_name(CellState state)
 {
 	return state_names[state];

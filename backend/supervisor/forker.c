@@ -49,18 +49,6 @@ forker_init(void (*leave)(bool is_worker))
 		mem_alloc0((size_t) board_cell_count() * sizeof(*forker.children));
 }
 
-static const char *
-kind_name(int cell)
-{
-	static const char *const services[] = {
-		[BOARD_READER] = "reader",
-		[BOARD_SPOOLER] = "spooler",
-		[BOARD_MONITOR] = "monitor",
-	};
-
-	return cell < BOARD_FIRST_WORKER ? services[cell] : "worker";
-}
-
 static void be_child(ChildContext *ctx, pid_t parent) NORETURN;
 
 static void
@@ -69,7 +57,8 @@ be_child(ChildContext *ctx, pid_t parent)
 	bool is_worker = ctx->cell >= BOARD_FIRST_WORKER;
 
 	forker.leave(is_worker);
-	child_begin(ctx, parent, is_worker ? "spare worker" : kind_name(ctx->cell));
+	child_begin(
+		ctx, parent, is_worker ? "spare worker" : board_cell_name(ctx->cell));
 	if (is_worker)
 		worker_main(ctx);
 	if (ctx->cell == BOARD_SPOOLER)
@@ -101,7 +90,8 @@ forker_start(int cell, ChildContext *ctx)
 	}
 	forker.children[cell] = (Child){.pid = pid, .born_ms = monotime_ms()};
 	forker.count++;
-	log_msg(LOG_DEBUG1, "started %s (PID %d)", kind_name(cell), (int) pid);
+	log_msg(
+		LOG_DEBUG1, "started %s (PID %d)", board_cell_name(cell), (int) pid);
 	return true;
 }
 
@@ -160,12 +150,12 @@ log_end(int cell, const Child *child, int status)
 		int code = WEXITSTATUS(status);
 
 		log_msg(code <= EXITCODE_SESSION ? LOG_DEBUG1 : LOG_WARNING,
-			"%s (PID %d) exited with status %d", kind_name(cell),
+			"%s (PID %d) exited with status %d", board_cell_name(cell),
 			(int) child->pid, code);
 	}
 	else
 		log_msg(child->signalled == SIGKILL ? LOG_DEBUG1 : LOG_WARNING,
-			"%s (PID %d) was ended by signal %d: %s", kind_name(cell),
+			"%s (PID %d) was ended by signal %d: %s", board_cell_name(cell),
 			(int) child->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
 }
 

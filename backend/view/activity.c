@@ -22,20 +22,6 @@ static const ViewColumn columns[] = {
 	{"state_change", TYPE_TIMESTAMPTZ},
 };
 
-static const char *
-type_of(int cell, CellState state)
-{
-	static const char *const services[] = {
-		[BOARD_READER] = "reader",
-		[BOARD_SPOOLER] = "spooler",
-		[BOARD_MONITOR] = "monitor",
-	};
-
-	if (cell < BOARD_FIRST_WORKER)
-		return services[cell];
-	return state == CELL_CONSOLE ? "console" : "worker";
-}
-
 /* The one process that has no cell. */
 static void
 put_supervisor(ViewRow *row)
@@ -62,7 +48,8 @@ run(const ChildContext *ctx UNUSED, ViewRow *row, ErrInfo *err UNUSED)
 		if (board_state(i) == CELL_FREE || !board_view(i, &view))
 			continue;
 		viewutil_put_pid(row, view.pid);
-		view_put_text(row, type_of(i, view.state));
+		view_put_text(
+			row, view.state == CELL_CONSOLE ? "console" : board_cell_name(i));
 		view_put_text(row, board_state_name(view.state));
 		view_put_name(row, status->user);
 		view_put_name(row, status->application_name);

@@ -57,6 +57,8 @@ typedef enum BoardSource
 	BOARD_SOURCE_ARCHIVE   /* wal_fetch_command */
 } BoardSource;
 
+/* "reader", ...; "worker" from BOARD_FIRST_WORKER on. */
+const char *board_cell_name(int cell);
 /* "spare", "streaming", ... */
 const char *board_state_name(CellState state);
 /* "ring", ...; NULL for BOARD_SOURCE_NONE. */
