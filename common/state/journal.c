@@ -12,6 +12,7 @@
 
 #include "state/journal.h"
 #include "state/linereader.h"
+#include "util/monotime.h"
 #include "util/oidarray.h"
 
 #define FOLDER "scope"
@@ -342,12 +343,12 @@ journal_commit(Journal *j, ErrInfo *err)
 static bool
 add_rescope(Journal *j, ErrInfo *err)
 {
-	char now[LINEFILE_TIME_SIZE];
+	char now[MONOTIME_STAMP_SIZE];
 
 	/* its maker was killed: it has no first line yet */
 	if (j->is_new)
 		return true;
-	linefile_time(now);
+	monotime_stamp(now);
 	linefile_add(&j->file, "rescope %s", now);
 	return journal_commit(j, err);
 }

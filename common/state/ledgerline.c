@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "state/ledgerline.h"
+#include "util/monotime.h"
 
 /* " DB:KR:KB:BR:BB" at its longest, and some room */
 #define COUNT_TEXT_MAX 128
@@ -20,9 +21,9 @@ void
 ledgerline_add_begin(LineFile *file, const char *session, Lsn lsn,
 	TimeLineId tli, uint64_t digest)
 {
-	char now[LINEFILE_TIME_SIZE];
+	char now[MONOTIME_STAMP_SIZE];
 
-	linefile_time(now);
+	monotime_stamp(now);
 	linefile_add(file, "begin %s " LSN_FORMAT " %u %016" PRIx64 " %s", session,
 		LSN_ARGS(lsn), tli, digest, now);
 }
@@ -73,9 +74,9 @@ ledgerline_add_straddle(LineFile *file, const char *session, const Straddle *s)
 void
 ledgerline_add_end(LineFile *file, const char *session, Lsn lsn)
 {
-	char now[LINEFILE_TIME_SIZE];
+	char now[MONOTIME_STAMP_SIZE];
 
-	linefile_time(now);
+	monotime_stamp(now);
 	linefile_add(file, "end %s " LSN_FORMAT " %s", session, LSN_ARGS(lsn), now);
 }
 
@@ -89,18 +90,18 @@ ledgerline_add_lack(LineFile *file, const Lack *lack)
 void
 ledgerline_add_left(LineFile *file)
 {
-	char now[LINEFILE_TIME_SIZE];
+	char now[MONOTIME_STAMP_SIZE];
 
-	linefile_time(now);
+	monotime_stamp(now);
 	linefile_add(file, "left %s", now);
 }
 
 void
 ledgerline_add_rescope(LineFile *file)
 {
-	char now[LINEFILE_TIME_SIZE];
+	char now[MONOTIME_STAMP_SIZE];
 
-	linefile_time(now);
+	monotime_stamp(now);
 	linefile_add(file, "rescope %s", now);
 }
 

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "util/durable.h"
@@ -543,18 +542,4 @@ linefile_decode_name(const char *text, char *out, size_t size)
 	}
 	out[len] = '\0';
 	return true;
-}
-
-void
-linefile_time(char out[LINEFILE_TIME_SIZE])
-{
-	struct timespec now;
-	struct tm tm;
-	char stamp[LINEFILE_TIME_SIZE];
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", &tm);
-	snprintf(out, LINEFILE_TIME_SIZE, "%.19s.%03d UTC", stamp,
-		(int) (now.tv_nsec / 1000000) % 1000);
 }

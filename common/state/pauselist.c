@@ -11,6 +11,7 @@
 #include "state/linereader.h"
 #include "state/pauselist.h"
 #include "util/mem.h"
+#include "util/monotime.h"
 
 #define FILE_NAME "paused"
 /* Each byte of a name takes three at most. */
@@ -158,10 +159,10 @@ static void
 add_line(LineFile *file, const char *name, bool paused)
 {
 	char encoded[ENCODED_SIZE];
-	char when[LINEFILE_TIME_SIZE];
+	char when[MONOTIME_STAMP_SIZE];
 
 	linefile_encode_name(name, encoded, sizeof(encoded));
-	linefile_time(when);
+	monotime_stamp(when);
 	linefile_add(file, "%s %s %s", paused ? "pause" : "resume", encoded, when);
 }
 

@@ -237,19 +237,6 @@ write_syslog(const LogEvent *event)
 			   write_syslog_line(event->level, "HINT", event->hint));
 }
 
-static void
-stamp(char text[40])
-{
-	struct timespec now;
-	struct tm tm;
-	size_t len;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	len = strftime(text, 24, "%Y-%m-%d %H:%M:%S", &tm);
-	snprintf(text + len, 40 - len, ".%03d UTC", (int) (now.tv_nsec / 1000000));
-}
-
 /* Whoever reads the log is to know what is not in it. */
 static bool
 tell_lost(
@@ -288,7 +275,7 @@ write_event(LogLevel level, const char *sqlstate, const char *message,
 		.detail = detail,
 		.hint = hint};
 
-	stamp(event.timestamp);
+	monotime_stamp(event.timestamp);
 	if (to.format == LOG_FORMAT_TEXT)
 		deliver(write_text, &self.lost, &event);
 	else if (to.format == LOG_FORMAT_JSON)

@@ -64,3 +64,17 @@ monotime_parse(const char *text, int64_t *pg_timestamp)
 		((int64_t) timegm(&tm) - MONOTIME_PG_EPOCH_S) * 1000000 + us;
 	return true;
 }
+
+void
+monotime_stamp(char text[MONOTIME_STAMP_SIZE])
+{
+	struct timespec now;
+	struct tm tm;
+	char seconds[MONOTIME_STAMP_SIZE];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(seconds, sizeof(seconds), "%Y-%m-%d %H:%M:%S", &tm);
+	snprintf(text, MONOTIME_STAMP_SIZE, "%.19s.%03d UTC", seconds,
+		(int) (now.tv_nsec / 1000000) % 1000);
+}

@@ -10,7 +10,6 @@
 
 #include "decisions.h"
 #include "state/ledger.h"
-#include "state/linefile.h"
 #include "util/errinfo.h"
 #include "wal/tally.h"
 
@@ -31,7 +30,7 @@ typedef struct Stream
 	Lsn end; /* unless it is open: where it says that it ended */
 	TimeLineId tli;
 	uint64_t digest;
-	char time[LINEFILE_TIME_SIZE];
+	char time[MONOTIME_STAMP_SIZE];
 	StreamState state;
 } Stream;
 
@@ -57,7 +56,7 @@ typedef struct Span
 typedef struct Rescope
 {
 	size_t line;
-	char time[LINEFILE_TIME_SIZE];
+	char time[MONOTIME_STAMP_SIZE];
 } Rescope;
 
 typedef struct Account

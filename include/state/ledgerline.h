@@ -9,6 +9,7 @@
 
 #include "state/linefile.h"
 #include "util/lsn.h"
+#include "util/monotime.h"
 #include "wal/straddle.h"
 #include "wal/tally.h"
 #include "wal/walscope.h"
@@ -42,7 +43,7 @@ typedef struct LedgerLine
 	Lsn to; /* for others than ranges the same as from */
 	TimeLineId tli;
 	uint64_t digest;
-	char time[32];     /* as PostgreSQL prints it, UTC */
+	char time[MONOTIME_STAMP_SIZE];
 	Tally tally;       /* LEDGER_RANGE; the reader's, good for the call */
 	Straddle straddle; /* LEDGER_STRADDLE */
 	Lack lack;         /* LEDGER_LACKS */

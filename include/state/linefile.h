@@ -133,8 +133,4 @@ void linefile_encode_name(const char *name, char *out, size_t size);
 /* And back; false if text is not as linefile_encode_name makes it, or too long. */
 MUST_CHECK bool linefile_decode_name(const char *text, char *out, size_t size);
 
-/* Now, as PostgreSQL prints it, in UTC. */
-#define LINEFILE_TIME_SIZE 32
-void linefile_time(char out[LINEFILE_TIME_SIZE]);
-
 #endif /* STATE_LINEFILE_H */

@@ -9,6 +9,7 @@
 #include "base.h"
 
 #include "util/log.h"
+#include "util/monotime.h"
 
 #define LOG_TEXT_SIZE 128
 /* Room for the longest line: each byte of what comes in may become six. */
@@ -33,7 +34,7 @@ typedef struct LogOrigin
 typedef struct LogEvent
 {
 	LogLevel level;
-	char timestamp[40]; /* "2026-03-01 12:00:00.000 UTC" */
+	char timestamp[MONOTIME_STAMP_SIZE];
 	const char *sqlstate;
 	const char *message;
 	const char *detail; /* "" none, as the other two */

@@ -28,4 +28,8 @@ void monotime_format(int64_t pg_timestamp, char text[MONOTIME_TEXT_SIZE]);
 /* The other way; false if text is not of that form. */
 MUST_CHECK bool monotime_parse(const char *text, int64_t *pg_timestamp);
 
+/* Now, as PostgreSQL's log has it, in UTC: "2026-03-01 12:00:00.123 UTC". */
+#define MONOTIME_STAMP_SIZE 32
+void monotime_stamp(char text[MONOTIME_STAMP_SIZE]);
+
 #endif /* UTIL_MONOTIME_H */
