@@ -215,6 +215,18 @@ stop_waiting(HttpReq *req)
 	bufferevent_set_timeouts(bev, &tv, &tv);
 }
 
+/* evhttp does not leave it out by itself, and the next answer would stand behind it. */
+static void
+leave_body_out(HttpReq *req, Buf *body)
+{
+	char length[24];
+
+	snprintf(length, sizeof(length), "%zu", body->len);
+	evhttp_add_header(
+		evhttp_request_get_output_headers(req->ev), "Content-Length", length);
+	buf_clear(body);
+}
+
 static void
 send_answer(
 	HttpReq *req, int code, const char *type, const char *policy, Buf *body)
@@ -231,6 +243,8 @@ send_answer(
 	for (size_t i = 0; i < lengthof(common_headers); i++)
 		evhttp_add_header(
 			headers, common_headers[i].name, common_headers[i].value);
+	if (evhttp_request_get_command(req->ev) == EVHTTP_REQ_HEAD)
+		leave_body_out(req, body);
 	out = take_body(body);
 	evhttp_send_reply(req->ev, code, NULL, out);
 	evbuffer_free(out);

@@ -195,6 +195,10 @@ my $get = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 my $socket = http_send($port, $get x 3 . "GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 my @codes = (http_rest($socket, 10) // '') =~ m{^HTTP/1\.1 (\d+)}mg;
 is("@codes", '200 200 200 404', 'requests that follow each other on one connection');
+$socket = http_send($port, $get =~ s/GET/HEAD/r . $get =~ s/Host/Connection: close\r\nHost/r);
+my ($head, $next, $body) = split /\r\n\r\n/, http_rest($socket, 10) // '';
+like($next, qr/^HTTP\/1\.1 200 /, 'behind the head that HEAD asks for comes the next answer');
+like($head, qr/^Content-Length: @{[ length $body ]}\r$/m, 'and it says how long the body would be');
 
 $socket = http_send($port, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" . 'x' x 100000);
 like(http_rest($socket, 10) // '', qr/^HTTP\/1\.1 413 /, 'a body is not wanted');
