@@ -98,7 +98,7 @@ usage_error(const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fputs("\nTry \"walbouncer --help\" for more information.\n", stderr);
-	exit(EXITCODE_STARTUP);
+	exit(EXITCODE_CONFIG);
 }
 
 static int
@@ -219,7 +219,7 @@ show_setting(const Settings *settings, const char *name)
 	if (opt == NULL)
 	{
 		fprintf(stderr, "walbouncer: unknown setting \"%s\"\n", name);
-		return EXITCODE_STARTUP;
+		return EXITCODE_CONFIG;
 	}
 	text = option_format(opt, settings->config);
 	printf("%s\n", text);
@@ -263,7 +263,7 @@ serve(Settings *settings)
 	log_set_threshold(settings->config->log_min_messages);
 	settings->file = absolute_path(settings->file);
 	if (!privileges_drop(settings->config->user, &err))
-		log_fatal_err(EXITCODE_STARTUP, &err);
+		log_fatal_err(EXITCODE_CONFIG, &err);
 	return supervisor_run(settings);
 }
 
@@ -292,7 +292,7 @@ rescope_rule(const Settings *settings, const char *name)
 	if (rescope(settings->config, name, &err))
 		return EXITCODE_OK;
 	errinfo_print(stderr, &err);
-	return EXITCODE_STARTUP;
+	return EXITCODE_CONFIG;
 }
 
 static int
@@ -321,9 +321,9 @@ run_with_config(const CommandLine *cl)
 	if (!reload_first(&settings, &err))
 	{
 		if (cl->task == TASK_SERVE)
-			log_fatal_err(EXITCODE_STARTUP, &err);
+			log_fatal_err(EXITCODE_CONFIG, &err);
 		errinfo_print(stderr, &err);
-		return EXITCODE_STARTUP;
+		return EXITCODE_CONFIG;
 	}
 	if (cl->task == TASK_SERVE)
 		return serve(&settings);

@@ -22,7 +22,7 @@ my $dir = PostgreSQL::Test::Utils::tempdir_short();
 
 my $unit = slurp_file(dirname($binary) . '/etc/systemd/walbouncer.service');
 unlike($unit, qr/[@]\w+[@]|\$\{/, 'the unit has its paths');
-$unit =~ s/^(ExecStart=)\S+/$1$binary/m;
+$unit =~ s/^(Exec\w+=)\S+\/walbouncer /$1$binary /mg;
 append_to_file("$dir/walbouncer.service", $unit);
 append_to_file("$dir/walbouncer.socket", slurp_file("$source/etc/systemd/walbouncer.socket"));
 foreach my $file (qw(walbouncer.service walbouncer.socket))
