@@ -181,12 +181,14 @@ line_end(Line *line, size_t start)
 
 static void
 add_text_line(
-	Line *line, const char *timestamp, const char *label, const char *text)
+	Line *line, const LogEvent *event, const char *label, const char *text)
 {
 	size_t start = line->len;
+	char mark[LOGDEST_MARK_SIZE];
 
-	line_add(line, "%s [%d] %s%s%s:  %s", timestamp, (int) getpid(), self.who,
-		self.who[0] ? " " : "", label, text);
+	line_add(line, "%s%s [%d] %s%s%s:  %s", logdest_mark(event->level, mark),
+		event->timestamp, (int) getpid(), self.who, self.who[0] ? " " : "",
+		label, text);
 	line_end(line, start);
 }
 
@@ -195,22 +197,23 @@ write_text(const LogEvent *event)
 {
 	Line line = {.len = 0};
 
-	add_text_line(
-		&line, event->timestamp, level_labels[event->level], event->message);
+	add_text_line(&line, event, level_labels[event->level], event->message);
 	if (event->detail[0] != '\0')
-		add_text_line(&line, event->timestamp, "DETAIL", event->detail);
+		add_text_line(&line, event, "DETAIL", event->detail);
 	if (event->hint[0] != '\0')
-		add_text_line(&line, event->timestamp, "HINT", event->hint);
+		add_text_line(&line, event, "HINT", event->hint);
 	return logdest_write(line.text, line.len);
 }
 
 static bool
 write_json(const LogEvent *event)
 {
-	char text[LOGJSON_SIZE];
+	char text[LOGDEST_MARK_SIZE + LOGJSON_SIZE];
+	size_t len = strlen(logdest_mark(event->level, text));
 
 	self.origin.lines++;
-	return logdest_write(text, logjson_format(&self.origin, event, text));
+	len += logjson_format(&self.origin, event, text + len);
+	return logdest_write(text, len);
 }
 
 /* Time and process id are syslog's. */

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -215,6 +216,33 @@ bool
 logdest_reopen(ErrInfo *err)
 {
 	return dest.file == NULL || use_file(dest.file, err);
+}
+
+/* It may have been set for a standard error that we no longer have. */
+static bool
+is_journal(void)
+{
+	const char *name = getenv("JOURNAL_STREAM");
+	unsigned long long device;
+	unsigned long long inode;
+	struct stat st;
+
+	return name != NULL && sscanf(name, "%llu:%llu", &device, &inode) == 2 &&
+		   fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device &&
+		   st.st_ino == inode;
+}
+
+const char *
+logdest_mark(LogLevel level, char mark[LOGDEST_MARK_SIZE])
+{
+	memset(mark, '\0', LOGDEST_MARK_SIZE);
+	if (is_journal())
+	{
+		mark[0] = '<';
+		mark[1] = (char) ('0' + (int) logdest_severity(level));
+		mark[2] = '>';
+	}
+	return mark;
 }
 
 LogDestination

@@ -52,6 +52,13 @@ MUST_CHECK bool logdest_reopen(ErrInfo *err);
 LogDestination logdest_get(void);
 
 /*
+ * What each line there has to begin with, see sd-daemon(3): its severity, "<5>", if
+ * standard error is the journal's, "" if not.
+ */
+#define LOGDEST_MARK_SIZE 4
+const char *logdest_mark(LogLevel level, char mark[LOGDEST_MARK_SIZE]);
+
+/*
  * To standard error or the file.  False if it did not take all of it, within a
  * moment if that is what it takes; it is never waited for longer.
  */

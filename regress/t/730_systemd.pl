@@ -1,5 +1,6 @@
 # Under systemd: the unit is good and confined, and needs no system call that it
-# forbids; the notify protocol against a socket of our own; sockets that are passed.
+# forbids; the notify protocol against a socket of our own; sockets that are passed;
+# what the log is like in the journal.  Under a systemd that runs: contrib/systemd-check.
 
 use strict;
 use warnings;
@@ -187,6 +188,66 @@ unlink "$dir/full";
 is($wb->reload, 1, 'a manager that is gone does not matter');
 $wb->wait_for_log(qr/could not notify the service manager/, 0, 'and is in the log');
 $wb->stop;
+
+# -- the journal ---------------------------------------------------------------
+
+# Lines since then that do not begin with the severity that PostgreSQL's
+# documentation ("Message Severity Levels") has for their level; and how many do.
+my %severities = (INFO => 6, LOG => 6, WARNING => 5, ERROR => 4, FATAL => 3);
+sub compare_severities
+{
+	my $offset = shift;
+	my ($right, @wrong) = (0);
+
+	my $severity = '';
+	foreach my $line (split /\n/, $wb->log_content($offset))
+	{
+		my ($label) = $line =~ / (INFO|LOG|WARNING|ERROR|FATAL|DETAIL|HINT):  /;
+		# what belongs to a line has its severity
+		$severity = "<$severities{$label}>" if exists $severities{ $label // '' };
+		index($line, "${severity}20") == 0 ? $right++ : push @wrong, $line;
+	}
+	return ($right, join "\n", @wrong);
+}
+
+my $is_journal = '$ENV{JOURNAL_STREAM} = join ":", (stat STDERR)[0, 1];';
+my $other_log = "$dir/other.log";
+staged($wb, $is_journal);
+$wb->configure(settings => {});
+my $journal = $wb->log_offset;
+$wb->start;
+$wb->write_config("port = ;\n");
+is($wb->reload, 0, 'standard error is the journal: a bad file');
+$wb->stop;
+$wb->write_config("port = 5433;\n");
+ok(!$wb->start(fail_ok => 1), 'and a start without rules');
+is($wb->{status} >> 8, 2, 'after which the unit makes no other attempt');
+like($unit, qr/^RestartPreventExitStatus=2$/m, 'by what it says');
+like($wb->log_content($journal), qr/^<4>\S+ \S+ UTC \[\d+\] supervisor ERROR:  .*syntax error$/m, 'an error has its severity');
+my ($right, $wrong) = compare_severities($journal);
+is($wrong, '', 'as all lines have');
+cmp_ok($right, '>=', 8, "$right of them");
+
+$wb->configure(settings => { log_destination => 'jsonlog' });
+$journal = $wb->log_offset;
+$wb->start;
+like($wb->log_content($journal), qr/^<6>\{"timestamp":.*"message":"ready to accept connections"/m, 'JSON too');
+$wb->stop;
+append_to_file($other_log, '');
+{
+	local $wb->{logfile} = $other_log;
+	staged($wb, "open STDERR, '>>', '$dir/journal'; $is_journal");
+	$wb->configure(settings => { log_destination => 'stderr', log_file => $other_log });
+	$wb->start;
+	$wb->stop;
+	unlike($wb->log_content, qr/^</m, 'a file has none');
+}
+staged($wb, '$ENV{JOURNAL_STREAM} = join ":", (stat STDERR)[0], 1;');
+$wb->configure(settings => { log_file => '' });
+$journal = $wb->log_offset;
+$wb->start;
+$wb->stop;
+unlike($wb->log_content($journal), qr/^</m, 'a JOURNAL_STREAM that is not standard error: none');
 
 # -- sockets -------------------------------------------------------------------
 
