@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034
 # contrib/lib.sh
-#	What contrib/demo, contrib/pgmajors and regress/run share: packages, the work
-#	directory, the copy of the checkout, the unprivileged user, and leaving nothing
-#	behind.
+#	What contrib/demo, contrib/pgmajors, contrib/systemd-check and regress/run share:
+#	packages, the work directory, the copy of the checkout, the unprivileged user,
+#	and leaving nothing behind.
 #	Sourced by bash; sets no trap.
 #
 # The caller sets TOP (the checkout) before it sources this.
