@@ -136,8 +136,12 @@ note_lack(Acknowledge *a, const AckPolicy *policy, int standbys)
 		a->lack_logged = false;
 		return;
 	}
+	a->standbys = standbys;
 	if (a->lacking_ms == 0)
+	{
 		a->lacking_ms = monotime_ms();
+		a->lacking_time = monotime_pg_timestamp();
+	}
 	if (a->lack_logged || monotime_ms() - a->lacking_ms < LACKING_MS)
 		return;
 	log_msg(LOG_WARNING,
@@ -161,6 +165,8 @@ covered(
 	{
 		at.write = ring->head;
 		at.flush = spooled;
+		a->lacking_ms = 0;
+		a->lack_logged = false;
 	}
 	else
 	{

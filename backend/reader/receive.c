@@ -170,6 +170,21 @@ report_due_ms(const Stream *s)
 	return interval > 0 ? s->feedback.status_sent_ms + interval : INT64_MAX;
 }
 
+/* Commits of the upstream wait for standbys that are not there: an alarm. */
+static void
+tell_lack(Stream *s)
+{
+	const Acknowledge *ack = &s->acknowledge;
+	int64_t time = ack->lack_logged ? ack->lacking_time : 0;
+	uint32_t standbys = ack->lack_logged ? (uint32_t) ack->standbys : 0;
+
+	if (s->status->lacking_time == time && s->status->standbys == standbys)
+		return;
+	s->status->lacking_time = time;
+	s->status->standbys = standbys;
+	board_publish(s->status);
+}
+
 /* What the upstream should hear now.  False if it is out of reach. */
 static bool
 send_replies(Stream *s)
@@ -181,6 +196,7 @@ send_replies(Stream *s)
 				now - s->heard_ms >= config->wal_receiver_timeout_ms / 2;
 	bool news = acknowledge_look(ack, config, s->ctx->ring, s->reply_wanted);
 
+	tell_lack(s);
 	if (news || ping || now >= report_due_ms(s))
 	{
 		bool ask =

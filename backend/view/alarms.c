@@ -56,9 +56,22 @@ static void PRINTF_LIKE(3, 4)
 	view_end_row(row);
 }
 
+/* Its commits wait, if it has us in synchronous_standby_names. */
+static void
+look_at_acknowledge(ViewRow *row, const BoardStatus *status, int wanted)
+{
+	Alarm alarm = {CRITICAL, "upstream", "", status->lacking_time};
+
+	if (status->lacking_time != 0)
+		put_alarm(row, &alarm,
+			"nothing is acknowledged to the upstream: %u of the %d standbys "
+			"that \"upstream.acknowledge\" asks for are streaming",
+			status->standbys, wanted);
+}
+
 /* A reader that cannot stay alive does not reach the upstream either. */
 static void
-look_at_upstream(ViewRow *row)
+look_at_upstream(ViewRow *row, const ChildContext *ctx)
 {
 	int64_t now = monotime_pg_timestamp();
 	BoardView reader = {0};
@@ -67,7 +80,11 @@ look_at_upstream(ViewRow *row)
 	if (!board_view(BOARD_READER, &reader))
 		reader = (BoardView){0};
 	if (reader.status.connected != 0)
+	{
+		look_at_acknowledge(
+			row, &reader.status, ctx->config->acknowledge.count);
 		return;
+	}
 	alarm.since = Max(reader.status.message_time, control_upstream_heard());
 	alarm.since = Max(alarm.since, control_start_time());
 	if (now - alarm.since <= UPSTREAM_AWAY_US)
@@ -209,7 +226,7 @@ look_at_config(ViewRow *row, const ChildContext *ctx)
 static bool
 run(const ChildContext *ctx, ViewRow *row, ErrInfo *err UNUSED)
 {
-	look_at_upstream(row);
+	look_at_upstream(row, ctx);
 	look_at_standbys(row, ctx);
 	look_at_slots(row, ctx);
 	look_at_spool(row, ctx);

@@ -23,7 +23,9 @@ typedef struct Acknowledge
 
 	/* fewer standbys than the policy asks for; 0: enough */
 	int64_t lacking_ms;
-	bool lack_logged;
+	int64_t lacking_time; /* the same, a pg_timestamp */
+	int standbys;         /* that there are then */
+	bool lack_logged;     /* it lasts for so long that somebody is to know */
 
 	/* The upstream's shutdown, see acknowledge.c. */
 	bool asked;          /* our last report asks for an answer */

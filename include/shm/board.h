@@ -120,6 +120,9 @@ typedef struct BoardStatus
 	uint32_t connects;    /* how often the upstream has been reached */
 	int64_t connected;    /* since when; 0: it is not */
 	int64_t message_time; /* when it last said something */
+	/* since when upstream.acknowledge has too few standbys, which; 0: it has not */
+	int64_t lacking_time;
+	uint32_t standbys;
 
 	uint8_t cancel_key[BOARD_KEY_SIZE];
 	uint32_t cancel_key_len;

@@ -1,5 +1,5 @@
-# Alarms about what is on disk: a slot that keeps more than it may, one whose WAL has
-# gone, one whose file is damaged, and a spool that cannot be written.  Each comes up
+# Alarms: a slot that keeps more than it may, one whose WAL has gone, one whose file is
+# damaged, a spool that cannot be written, a quorum that is not there.  Each comes up
 # with the severity that the manual tells, and goes when its cause goes.
 
 use strict;
@@ -108,6 +108,25 @@ alarm_is(qr//, 'no alarm');
 ($spool) = $wb->show('spool');
 is($spool->{state}, 'writing', 'the spooler writes');
 cmp_ok($spool->{free_bytes}, '>', 0, 'there is space');
+
+# -- a quorum that is not there ----------------------------------------------
+
+$wb->configure(upstream_settings => { acknowledge => 'ANY 2 (berlin, paris)' });
+ok($wb->reload, 'two standbys are to acknowledge');
+my $lack = qr/critical upstream : nothing is acknowledged to the upstream: \d of the 2 standbys that "upstream\.acknowledge" asks for are streaming/;
+alarm_is($lack, 'there are none: an alarm');
+my $berlin = $wb->receive('berlin', application_name => 'berlin', options => ['--synchronous']);
+next_segment();
+alarm_is(qr/.*: 1 of the 2 .*/, 'there is one of them');
+my $paris = $wb->receive('paris', application_name => 'paris', options => ['--synchronous']);
+next_segment();
+alarm_is(qr//, 'there are both');
+$paris->stop;
+alarm_is($lack, 'one has left');
+$wb->configure(upstream_settings => { acknowledge => 'received' });
+ok($wb->reload, 'nobody is waited for');
+alarm_is(qr//, 'no alarm');
+$berlin->stop;
 
 $wb->configure(settings => { spool_size => '0' });
 ok($wb->reload, 'no spool');
