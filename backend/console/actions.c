@@ -109,9 +109,12 @@ change_pauses(Console *c, const ConsoleCommand *command, Answer *a,
 		return false;
 	if (!changed)
 	{
-		errinfo_set(&what, "00000", "%s%s%s %s", all ? "" : "\"",
-			all ? "everybody" : name, all ? "" : "\"",
-			pauses ? "is paused already" : "is not paused");
+		if (all)
+			errinfo_set(&what, "00000", "%s",
+				pauses ? "everybody is paused already" : "nobody is paused");
+		else
+			errinfo_set(&what, "00000", "\"%s\" is %s", name,
+				pauses ? "paused already" : "not paused");
 		console_notice(c, "NOTICE", &what);
 	}
 	signal_sessions(&target, SIGHUP, a);

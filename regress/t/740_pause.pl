@@ -120,6 +120,8 @@ like($nobody->{err},
 	qr/^NOTICE:  no standby with application_name "nobody" is connected\nDETAIL:  It will be paused when it connects\.$/m,
 	'who mistypes a name is told that nobody has it');
 is($wb->console('RESUME nobody')->{err}, '', 'and can take it back');
+is($wb->console('RESUME nobody')->{err}, qq(NOTICE:  "nobody" is not paused\n), 'once');
+is($wb->console('RESUME')->{err}, "NOTICE:  nobody is paused\n", 'nor is anybody else');
 
 # -- everybody, but for one -------------------------------------------------------------
 
