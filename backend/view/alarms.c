@@ -212,6 +212,17 @@ look_at_spool(ViewRow *row, const ChildContext *ctx)
 }
 
 static void
+look_at_monitor(ViewRow *row, const ChildContext *ctx)
+{
+	Alarm alarm = {WARNING, "monitor", "", 0};
+	BoardView monitor;
+
+	if (ctx->config->monitor_port != 0 && board_view(BOARD_MONITOR, &monitor) &&
+		monitor.status.reason[0] != '\0')
+		put_alarm(row, &alarm, "%s", monitor.status.reason);
+}
+
+static void
 look_at_config(ViewRow *row, const ChildContext *ctx)
 {
 	ReloadOutcome outcome = control_reload_outcome();
@@ -230,6 +241,7 @@ run(const ChildContext *ctx, ViewRow *row, ErrInfo *err UNUSED)
 	look_at_standbys(row, ctx);
 	look_at_slots(row, ctx);
 	look_at_spool(row, ctx);
+	look_at_monitor(row, ctx);
 	look_at_config(row, ctx);
 	return true;
 }

@@ -1,9 +1,11 @@
 # Alarms: a slot that keeps more than it may, one whose WAL has gone, one whose file is
-# damaged, a spool that cannot be written, a quorum that is not there.  Each comes up
-# with the severity that the manual tells, and goes when its cause goes.
+# damaged, a spool that cannot be written, a monitor that cannot listen, a quorum that
+# is not there.  Each comes up with the severity that the manual tells, and goes when
+# its cause goes.
 
 use strict;
 use warnings;
+use IO::Socket::IP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use WalBouncer;
@@ -108,6 +110,18 @@ alarm_is(qr//, 'no alarm');
 ($spool) = $wb->show('spool');
 is($spool->{state}, 'writing', 'the spooler writes');
 cmp_ok($spool->{free_bytes}, '>', 0, 'there is space');
+
+# -- a monitor that cannot listen ---------------------------------------------
+
+my $taken = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 0, Listen => 1) or die $!;
+my $taken_port = $taken->sockport;
+$wb->configure(settings => { monitor_listen_addresses => '127.0.0.1', monitor_port => $taken_port });
+ok($wb->reload, 'a port that somebody else has');
+alarm_is(qr/warning monitor : could not listen on "127\.0\.0\.1", port $taken_port: Address already in use/, 'an alarm');
+$taken->close;
+alarm_is(qr//, 'until the port can be had');
+$wb->configure(settings => { monitor_port => '0' });
+ok($wb->reload, 'no monitor');
 
 # -- a quorum that is not there ----------------------------------------------
 
