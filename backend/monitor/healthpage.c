@@ -51,12 +51,14 @@ is_good(
 	const ViewTable *table, size_t row, int64_t max_lag, char *why, size_t size)
 {
 	const char *state = viewtable_value_of(table, row, "state");
+	const char *reason = viewtable_value_of(table, row, "reason");
 	double lag = viewtable_number_of(table, row, "replay_lag_bytes");
 
 	if (state == NULL ||
 		(strcmp(state, "streaming") != 0 && strcmp(state, "catchup") != 0))
-		snprintf(why, size, "the standby is in state \"%s\"",
-			state != NULL ? state : "unknown");
+		snprintf(why, size, "the standby is in state \"%s\"%s%s",
+			state != NULL ? state : "unknown", reason != NULL ? ": " : "",
+			reason != NULL ? reason : "");
 	else if (max_lag >= 0 && isnan(lag))
 		snprintf(why, size, "it is not known how far the standby is behind");
 	else if (max_lag >= 0 && lag > (double) max_lag)
@@ -71,7 +73,7 @@ static void
 put_standby(Buf *out, const char *name, int64_t max_lag)
 {
 	ViewTable *table = viewtable_new(view_find("standbys"), context);
-	char why[128] = "the standby is not connected";
+	char why[512] = "the standby is not connected";
 	bool good = false;
 
 	for (size_t row = 0; row < viewtable_row_count(table) && !good; row++)
@@ -91,6 +93,7 @@ healthpage_request(HttpReq *req)
 {
 	const char *name = http_param(req, "application_name");
 	int64_t max_lag = -1;
+	int64_t strict = 0;
 	int code = 200;
 	Buf body;
 
@@ -101,8 +104,13 @@ healthpage_request(HttpReq *req)
 			"\"max_lag_bytes\" is a number and needs \"application_name\"");
 		return;
 	}
+	if (!http_number(req, "strict", 0, 1, &strict))
+	{
+		http_reply_text(req, 400, "\"strict\" is 0 or 1");
+		return;
+	}
 	buf_init(&body, ANSWER_MAX);
-	if (http_param(req, "strict") != NULL)
+	if (strict != 0)
 		put_critical(&body);
 	if (name != NULL)
 		put_standby(&body, name, max_lag);
