@@ -81,6 +81,7 @@ wait_once(Console *c, short events, int timeout_ms)
 	if (fds[1].revents & (POLLRDHUP | POLLHUP | POLLERR))
 		c->session->client.gone = true;
 	board_sleep_end();
+	log_reopen_if_requested();
 }
 
 bool

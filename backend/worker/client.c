@@ -12,6 +12,7 @@
 
 #include "conf/option.h"
 #include "shm/board.h"
+#include "util/log.h"
 #include "util/monotime.h"
 #include "worker/client.h"
 
@@ -182,4 +183,6 @@ client_wait(Client *c, int fd, short events, int timeout_ms)
 
 	if (poll(fds, fd >= 0 ? 3 : 2, timeout_ms) < 0 && errno != EINTR)
 		c->gone = true;
+	/* whatever is waited for: who has nothing to say holds no old file */
+	log_reopen_if_requested();
 }

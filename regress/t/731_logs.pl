@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
@@ -79,12 +80,29 @@ my $rx = $wb->receive('rx', user => 'user', application_name => 'app');
 like($wb->log_content, qr/worker 127\.0\.0\.1:\d+ LOG:  connection received: host=127\.0\.0\.1 port=\d+\n/, 'a connection');
 like($wb->log_content, qr/worker app 127\.0\.0\.1:\d+ LOG:  replication connection authorized: user=user application_name=app rule=everything\n/, 'is let in');
 
+# Those that wait for something else meanwhile: for a slot that is in use, for the first
+# word of a client, for a server that does not answer.
+my $of_slot = $wb->wire;
+$of_slot->startup(user => 'slot', application_name => 'slot');
+$of_slot->query('CREATE_REPLICATION_SLOT s PHYSICAL');
+my $uses_slot = $wb->receive('uses', options => [ '--slot', 's' ]);
+$of_slot->send_message('Q', "DROP_REPLICATION_SLOT s WAIT\0");
+my $says_nothing = $wb->wire;
+my $no_answer = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "could not listen: $!";
+my $repoints = $wb->console_wire;
+$repoints->send_message('Q', "REPOINT 'host=127.0.0.1 port=@{[ $no_answer->sockport ]} connect_timeout=60'\0");
+ok(my $looked_at = $no_answer->accept, 'an operator looks at a server that does not answer');
+ok(poll_until(sub { grep { ($_->{command} // '') =~ /^DROP/ } $wb->show('activity') }), 'and a standby waits for a slot');
+
 # as logrotate does it
 rename $file, "$file.1" or die $!;
 my $size = -s "$file.1";
 kill 'USR1', $wb->pid;
 ok(poll_until(sub { common_file() eq $file }), 'USR1: all processes have the new file');
 is(sprintf('%04o', (stat $file)[2] & 07777), '0600', 'which only its owner can read');
+$_->close foreach $of_slot, $says_nothing, $repoints, $no_answer;
+$uses_slot->stop;
+ok(poll_until(sub { $wb->workers == 1 }), 'those who have waited leave');
 kill 'TERM', $wb->workers;
 $wb->wait_for_log(qr/\] worker app .* disconnection: session time: 0:00:\d\d\.\d{3} user=user application_name=app host=127\.0\.0\.1 port=\d+\n/, 0, 'a line of a worker is in it');
 $primary->restart;
