@@ -6,8 +6,8 @@
  * answered in between; what is left comes with the next turn.  If the ring has
  * lost what comes next, that is skipped and said so: nobody waits for us.
  *
- * What the ring had when we began was for a monitor before us to count; an empty
- * one is counted from its start.
+ * What the ring had when we began was for a monitor before us to count.  Without one,
+ * as at a start, where the reader may be faster than we are, all of it is ours.
  */
 #include "base.h"
 
@@ -50,7 +50,7 @@ static struct
 	struct event *timer;
 	WalAccount *account;
 	TimeLineId tli;  /* 0: not begun */
-	bool from_start; /* the ring was empty when we began */
+	bool from_start; /* there is nothing in the ring that others have counted */
 	Sample samples[SAMPLES];
 	size_t next_sample;
 	/* records of each database when its name was asked for last */
@@ -109,7 +109,7 @@ take_place(const RingState *state)
 
 	if (state->tli == 0)
 	{
-		accounting.from_start = accounting.tli == 0;
+		accounting.from_start |= accounting.tli == 0;
 		return false;
 	}
 	if (accounting.tli == state->tli && lsn <= state->head)
@@ -282,6 +282,7 @@ accounting_start(struct event_base *base, const ChildContext *ctx)
 
 	accounting.ctx = ctx;
 	accounting.account = walaccount_new();
+	accounting.from_start = !walstat_has_begun();
 	accounting.stat.pid = getpid();
 	for (size_t i = 0; i < SAMPLES; i++)
 		accounting.samples[i].time_ms = monotime_ms();

@@ -41,6 +41,12 @@ walstat_get(WalStat *stat)
 		   stat->pid == board_pid(BOARD_MONITOR);
 }
 
+bool
+walstat_has_begun(void)
+{
+	return twin_generation(&published_stat) > 0;
+}
+
 void
 walstat_database_label(
 	const WalStatDatabase *database, char label[WALSTAT_LABEL_SIZE])

@@ -54,6 +54,9 @@ void walstat_publish(const WalStat *stat);
  */
 MUST_CHECK bool walstat_get(WalStat *stat);
 
+/* Whether any monitor has counted since the supervisor's start. */
+bool walstat_has_begun(void);
+
 /*
  * What a database is called: its name, "(shared)" for InvalidOid, "oid 16384"
  * while the name is not known.  Names can be the same; OIDs are not.

@@ -252,18 +252,27 @@ $primary->safe_psql('two', 'CREATE TABLE v AS SELECT i FROM generate_series(1, 1
 ok(poll_until(sub { stats($wb)->{total}{''}{records} >= $before + 1000 }), 'counting goes on');
 $wb->stop;
 
-# The successor leaves the timeline before its end.  What only the old primary had was
-# counted, as it came; what they have in common is counted once.
+# The first monitor, however late, counts what the ring has had since the start.
 my $old = new_primary('old');
 $wb = new_wb('follows', $old);
+my $monitor_port = $wb->{settings}{monitor_port};
+$wb->configure(settings => { monitor_port => 0 });
 $wb->start_streaming;
-my $start = status($wb)->{ring}{tail_lsn};
+my $start = ($wb->show('ring'))[0]{tail_lsn};
+work($old, 'postgres');
+my $there = lsn_number($old->lsn('flush'));
+ok(poll_until(sub { lsn_number(($wb->show('ring'))[0]{head_lsn}) >= $there }), 'WAL comes before a monitor');
+$wb->configure(settings => { monitor_port => $monitor_port });
+ok($wb->reload, 'which comes now');
+
+# The successor leaves the timeline before its end.  What only the old primary had was
+# counted, as it came; what they have in common is counted once.
 my $new = WalBouncer::_new_node('new');
 rmtree($old->backup_dir . '/new');
 $old->backup('new');
 $new->init_from_backup($old, 'new', has_streaming => 1);
 $new->start;
-work($old, 'postgres');
+$old->safe_psql('postgres', "INSERT INTO t (x) SELECT 'old' FROM generate_series(1, 100)");
 ok(wait_for_replay($old, $new), 'a standby has all');
 $new->stop;
 $old->safe_psql('postgres', "SELECT pg_logical_emit_message(false, '', repeat('lost', 6000)) FROM generate_series(1, 20)");
