@@ -22,6 +22,7 @@
 
 #define IN_FORCE "in force"
 #define AFTER_RESTART "after a restart"
+#define AFTER_REPOINT "after REPOINT DEFAULT"
 #define KEEPS_SCOPE "keeps its old scope"
 #define NOT_YET "not yet in force"
 
@@ -67,6 +68,30 @@ put_settings(Answer *a, const Config *before, const Config *after)
 		free(old);
 		free(new);
 	}
+}
+
+/* What the configuration has for an upstream counts for nothing meanwhile. */
+static void
+put_repointed(Answer *a, const ChildContext *ctx, const Config *after)
+{
+	const Option *opt = option_find("upstream.conninfo");
+	Config *own;
+	ErrInfo err;
+
+	if (option_origin(opt, after).source != OPTION_REPOINT)
+		return;
+	own = child_config_with(ctx, NULL, &err);
+	if (own != NULL &&
+		strcmp(own->upstream_conninfo, after->upstream_conninfo) != 0)
+	{
+		char *old = option_show(opt, after);
+		char *new = option_show(opt, own);
+
+		put(a, "setting", option_name(opt), old, new, AFTER_REPOINT);
+		free(old);
+		free(new);
+	}
+	config_free(own);
 }
 
 /* ---- rules ---- */
@@ -220,6 +245,7 @@ report(Console *c, const RuleOfWorker *notes, Answer *a, ErrInfo *err)
 	if (after == NULL)
 		return false;
 	put_settings(a, ctx->config, after);
+	put_repointed(a, ctx, after);
 	put_rules(a, ctx->config, after);
 	config_free(after);
 	if (!console_wait(c, all_follow, &generation, STANDBYS_MS, &in_time, err))

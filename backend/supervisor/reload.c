@@ -60,6 +60,15 @@ apply_repoint(Settings *s, const Repoint *repoint, ErrInfo *err)
 	return true;
 }
 
+/* Whoever has changed it in the file wonders. */
+static void
+tell_repointed(const Settings *s)
+{
+	if (s->repointed != NULL)
+		log_msg(LOG_LOG, "upstream.conninfo is that of REPOINT, not that of "
+						 "the configuration");
+}
+
 bool
 reload_repointed(Settings *s, ErrInfo *err)
 {
@@ -78,9 +87,8 @@ reload_repointed(Settings *s, ErrInfo *err)
 	if (!repointfile_load(state_directory, &repoint, err))
 		return false;
 	ok = apply_repoint(s, &repoint, err);
-	if (ok && s->repointed != NULL)
-		log_msg(LOG_LOG, "upstream.conninfo is that of REPOINT, not that of "
-						 "the configuration");
+	if (ok)
+		tell_repointed(s);
 	repointfile_clear(&repoint);
 	return ok;
 }
@@ -192,6 +200,7 @@ reload_again(Settings *s, ErrInfo *err)
 	free(s->repointed);
 	*s = next;
 	reload_log_warnings(s->config);
+	tell_repointed(s);
 	log_msg(LOG_LOG, "reloaded configuration, generation %" PRIu64,
 		published_generation());
 	return true;
