@@ -130,11 +130,12 @@ say_change(const CtlArgs *args, const PGresult *result, int row)
 	for (size_t i = 0; i < lengthof(parts); i++)
 	{
 		/* what has come has nothing before it, and what has gone nothing behind */
-		bool none = PQgetisnull(result, row, parts[i].column);
+		const char *value = PQgetisnull(result, row, parts[i].column)
+								? "(none)"
+								: PQgetvalue(result, row, parts[i].column);
 
 		buf_put_text(&line, parts[i].before);
-		ctloutput_put(
-			&line, none ? "(none)" : PQgetvalue(result, row, parts[i].column));
+		ctloutput_put(&line, value[0] != '\0' ? value : "\"\"");
 		buf_put_text(&line, parts[i].behind);
 	}
 	say(args->silent, "%.*s", (int) line.len, (const char *) line.data);

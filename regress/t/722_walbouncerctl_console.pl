@@ -126,12 +126,13 @@ my $offset = $wb->log_offset;
 $r = ctl('reload');
 is("$r->{status} $r->{out}", "0 server reloaded\n", 'reload');
 like($wb->log_content($offset), qr/reloaded configuration/, 'has reloaded when it comes back');
-$wb->configure(settings => { log_min_messages => 'debug1', max_replication_slots => 5 },
+$wb->configure(settings => { log_min_messages => 'debug1', max_replication_slots => 5, stats_users => 'nobody' },
 	rules => [ { name => 'part', user => 'part', exclude_databases => ['secret'] }, { name => 'others' } ]);
 $r = ctl('reload');
 is("$r->{status} $r->{err}", '0 ', 'reload of something else');
 like($r->{out}, qr/^setting "log_min_messages": info -> debug1 \(in force\)$/m, 'reload: what has changed');
 like($r->{out}, qr/^setting "max_replication_slots": 4 -> 5 \(after a restart\)$/m, 'and what waits');
+like($r->{out}, qr/^setting "stats_users": "" -> nobody \(in force\)$/m, 'one that was empty');
 like($r->{out}, qr/^rule "all": \{.*\} -> \(none\) \(in force\)$/m, 'a rule that is gone');
 like($r->{out}, qr/^rule "others": \(none\) -> \{.*\} \(in force\)$/m, 'and one that has come');
 append_to_file($wb->{config_file}, "porf = 1;\n");
