@@ -58,6 +58,9 @@ say_goodbye(Session *s, const char *severity, const ErrInfo *err)
 void
 session_error(Session *s, const ErrInfo *err)
 {
+	/* it may have failed for that very reason */
+	if (signals_stop_requested())
+		session_shutdown(s);
 	log_err(LOG_ERROR, err);
 	message_error(client_out(&s->client), "ERROR", err);
 }

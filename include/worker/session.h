@@ -61,7 +61,9 @@ void session_start(
  */
 MUST_CHECK bool session_next_frame(Session *s, Frame *frame);
 
-/* Tell the client (severity "ERROR"); the session goes on. */
+/*
+ * Tell the client (severity "ERROR"); the session goes on, unless it is to stop.
+ */
 void session_error(Session *s, const ErrInfo *err);
 
 /* Tell the client (severity "FATAL"), log it, and end the process. */

@@ -17,18 +17,19 @@ foreach my $segment (1 .. 3)
 	$primary->safe_psql('postgres', "CREATE TABLE t$segment (); SELECT pg_switch_wal()");
 }
 
-# who waits, and for what; what it has said last; what it takes to have it ask that
+# who waits, and for what; what it has said last; what it takes to have it ask that,
+# and the error of that client: none where libpq waits, or where a stream ends
 my @cases = (
 	[ 'the reader, for an answer to its startup packet', qr/replication\0true\0/ ],
 	[ 'the reader, for what the upstream is', qr/IDENTIFY_SYSTEM/ ],
 	[ 'the reader, for the stream', qr/START_REPLICATION/ ],
-	[ 'a worker, for an SQL connection', qr/walbouncer_catalog/, 'filtered' ],
-	[ 'a worker, for names', qr/FROM pg_catalog\.pg_database/, 'filtered' ],
-	[ 'a worker, for old WAL', qr/walbouncer_catchup.*IDENTIFY_SYSTEM/s, 'everything' ]);
+	[ 'a worker, for an SQL connection', qr/walbouncer_catalog/, 'filtered', '' ],
+	[ 'a worker, for names', qr/FROM pg_catalog\.pg_database/, 'filtered', '57P01' ],
+	[ 'a worker, for old WAL', qr/walbouncer_catchup.*IDENTIFY_SYSTEM/s, 'everything', '' ]);
 
 foreach my $case (@cases)
 {
-	my ($name, $silent_at, $client) = @$case;
+	my ($name, $silent_at, $client, $error) = @$case;
 	my $relay = Relay->new($primary, silent_at => $silent_at);
 	my $wb = WalBouncer->new('wb', upstream => $primary, rules => [
 		{ name => 'filtered', user => 'filtered', exclude_databases => ['secret'] },
@@ -54,6 +55,7 @@ foreach my $case (@cases)
 	my $took = time() - $began;
 	cmp_ok($took, '<', 4, sprintf "$name: at once (%.2f s)", $took);
 	$wb->log_unlike(qr/WARNING|killing/, $offset, "$name: and each by itself");
+	is(PgWire::sqlstate($wire->read_until('')), $error, "$name: no error but that") if $client;
 	$relay->stop;
 }
 
