@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #include "shm/board.h"
 #include "shm/ring.h"
 #include "source/meet.h"
+#include "util/net.h"
 
 /* Several hosts, each with its connect_timeout. */
 #define PATIENCE_MS 120000
@@ -70,6 +72,59 @@ is_self(PGconn *conn)
 	return false;
 }
 
+/* As far as it tells: hot standbys of 13 only that they are read-only. */
+static bool
+is_in_recovery(const Upstream *up)
+{
+	const char *value = PQparameterStatus(up->conn, "in_hot_standby");
+
+	if (value == NULL)
+		value = facts_setting(&up->facts, "transaction_read_only");
+	return value != NULL && strcmp(value, "on") == 0;
+}
+
+/* Whether one of our clients, "ADDRESS:PORT" or "[local]", is on the machine of another. */
+static bool
+is_neighbour(const char *client, const struct sockaddr *other)
+{
+	char text[NET_TEXT_SIZE];
+
+	if (net_is_local(other))
+		return strncmp(client, "127.", 4) == 0 ||
+			   strncmp(client, "[::1]:", 6) == 0 ||
+			   strcmp(client, "[local]") == 0;
+	net_format(other, text);
+	return strncmp(client, text, (size_t) (strrchr(text, ':') + 1 - text)) == 0;
+}
+
+/*
+ * A standby of ours has nothing but what it gets from us.  No server says where it
+ * has its WAL from to those who may only replicate, so this goes by addresses, and the
+ * operator decides.
+ */
+static void
+find_standbys(const Upstream *up, Candidate *found)
+{
+	struct sockaddr_storage peer;
+	socklen_t peer_len = sizeof(peer);
+	size_t len = 0;
+
+	if (!is_in_recovery(up) || getpeername(PQsocket(up->conn),
+								   (struct sockaddr *) &peer, &peer_len) != 0)
+		return;
+	for (int i = BOARD_FIRST_WORKER;
+		 i < board_cell_count() && len < sizeof(found->standbys); i++)
+	{
+		BoardView view;
+
+		if (board_view(i, &view) && board_is_stream(view.state) &&
+			is_neighbour(view.status.peer, (const struct sockaddr *) &peer))
+			len += (size_t) snprintf(found->standbys + len,
+				sizeof(found->standbys) - len, "%s\"%s\"", len > 0 ? ", " : "",
+				view.status.application_name);
+	}
+}
+
 static bool
 look(const ChildContext *ctx, const Config *config, Candidate *found,
 	ErrInfo *err)
@@ -91,6 +146,7 @@ look(const ChildContext *ctx, const Config *config, Candidate *found,
 	memcpy(found->port, up.facts.port, sizeof(found->port));
 	found->system_identifier = up.facts.system_identifier;
 	found->tli = up.facts.tli;
+	find_standbys(&up, found);
 	PQfinish(up.conn);
 	return true;
 }

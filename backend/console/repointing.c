@@ -144,6 +144,25 @@ wait_for_reader(Console *c, Arrival *arrival, ErrInfo *err)
 	return true;
 }
 
+/* All would wait for each other then, and seem to be up to date. */
+static void
+warn_of_loop(Console *c, const Candidate *found)
+{
+	ErrInfo what;
+
+	if (found->standbys[0] == '\0')
+		return;
+	errinfo_set(&what, SQLSTATE_WARNING,
+		"the new upstream is a standby, and may be one of ours");
+	errinfo_detail(&what,
+		"It is in recovery, on the machine that these come from: %s.  Nothing "
+		"new comes from a server that has its WAL from here.",
+		found->standbys);
+	errinfo_hint(&what, "Promote it, or go back with REPOINT DEFAULT.");
+	log_err(LOG_WARNING, &what);
+	console_notice(c, "WARNING", &what);
+}
+
 static void
 put_row(Answer *a, const Config *config, const Candidate *found)
 {
@@ -181,6 +200,7 @@ move(Console *c, const Config *config, const Repoint *before,
 	if (strcmp(config->upstream_conninfo, present->upstream_conninfo) != 0 &&
 		!wait_for_reader(c, &arrival, err))
 		return false;
+	warn_of_loop(c, &found);
 	put_row(a, config, &found);
 	return true;
 }

@@ -20,6 +20,8 @@ typedef struct Candidate
 	char port[FACTS_NAME_SIZE];
 	uint64_t system_identifier;
 	TimeLineId tli;
+	/* connected standbys of ours that it may be one of, each in quotes; "": none */
+	char standbys[256];
 } Candidate;
 
 /*

@@ -215,15 +215,19 @@ is(upstream()->{port}, $new->port, 'it comes before the command line');
 $wb->stop;
 $wb->configure(upstream => $new);
 $wb->start_streaming;
-is($wb->console('REPOINT DEFAULT')->{status}, 0, 'DEFAULT');
+$result = $wb->console('REPOINT DEFAULT');
+is($result->{status}, 0, 'DEFAULT');
+unlike($result->{err}, qr/WARNING/, 'DEFAULT: no warning, though the standby is a neighbour');
 ok(!-e $auto && !-e $temp, 'DEFAULT: no file is left');
 is($wb->show_row('config', 'name', 'upstream.conninfo')->{source}, 'configuration file', 'DEFAULT: the source');
 is($wb->console('REPOINT DEFAULT')->{status}, 0, 'DEFAULT, once more');
 $new->safe_psql('postgres', "INSERT INTO t VALUES ('default')");
 ok(wait_for_replay($new, $standby), 'the standby follows');
 
-# a standby of ours: that is not known, and there is a way back
-is($wb->console('REPOINT ' . quote(conninfo($standby)))->{status}, 0, 'a standby of ours');
+# a standby of ours: that is not known for certain, and there is a way back
+my $loop = $wb->console('REPOINT ' . quote(conninfo($standby)));
+is($loop->{status}, 0, 'a standby of ours');
+like($loop->{err}, qr/WARNING:  the new upstream is a standby, and may be one of ours\nDETAIL: .*: "standby"\.  Nothing/, 'a standby of ours: with a warning');
 is(upstream()->{port}, $standby->port, 'a standby of ours: it is the upstream');
 $new->safe_psql('postgres', "INSERT INTO t VALUES ('circle')");
 is($wb->console('REPOINT DEFAULT')->{status}, 0, 'a standby of ours: DEFAULT');
