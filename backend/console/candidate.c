@@ -132,7 +132,7 @@ look(const ChildContext *ctx, const Config *config, Candidate *found,
 	static Upstream up;
 	Position position = present_position(ctx);
 
-	if (!meet_upstream(config, &position, &up, err))
+	if (!meet_upstream(config, ctx->ring, &position, &up, err))
 		return false;
 	if (is_self(up.conn))
 	{

@@ -256,7 +256,8 @@ move(Position *position)
 
 	log_msg(LOG_LOG, "upstream.conninfo or upstream.slot has changed, moving");
 	*position = find_position();
-	if (!meet_upstream(reader.ctx->config, position, &next, &err))
+	if (!meet_upstream(
+			reader.ctx->config, reader.ctx->ring, position, &next, &err))
 	{
 		warn(&err);
 		if (!signals_stop_requested())
@@ -337,7 +338,8 @@ serve_one_connection(void)
 
 	board_set_state(CELL_STARTUP);
 	title_set("reader connecting");
-	if (!meet_upstream(reader.ctx->config, &position, &reader.up, &err))
+	if (!meet_upstream(
+			reader.ctx->config, reader.ctx->ring, &position, &reader.up, &err))
 	{
 		warn(&err);
 		return;

@@ -10,6 +10,7 @@
 
 #include "process/pgconn.h"
 #include "source/meet.h"
+#include "source/overlap.h"
 #include "spool/spooldir.h"
 #include "util/log.h"
 #include "wal/page.h"
@@ -333,8 +334,8 @@ check_position(const Facts *facts, const History *line,
 
 /* Whether a server that has told what it is can be the upstream. */
 static bool
-check_server(const Config *config, PGconn *conn, const Position *position,
-	Upstream *up, ErrInfo *err)
+check_server(const Config *config, PGconn *conn, const Ring *ring,
+	const Position *position, Upstream *up, ErrInfo *err)
 {
 	Facts known;
 	bool has_known = find_known(config, &known);
@@ -342,13 +343,14 @@ check_server(const Config *config, PGconn *conn, const Position *position,
 	return (!has_known || check_system(&up->facts, &known, err)) &&
 		   learn_history(conn, &up->facts, &up->line, err) &&
 		   (!has_known || check_timeline(&up->facts, &up->line, &known, err)) &&
-		   check_position(&up->facts, &up->line, position, err);
+		   check_position(&up->facts, &up->line, position, err) &&
+		   overlap_check(conn, ring, &up->line, up->end, err);
 }
 
 /* Ask one server what it is; NULL, with err, if it is not what is wanted. */
 static PGconn *
-meet_server(const Config *config, const Facts *pin, const Position *position,
-	Upstream *up, bool *refused, ErrInfo *err)
+meet_server(const Config *config, const Facts *pin, const Ring *ring,
+	const Position *position, Upstream *up, bool *refused, ErrInfo *err)
 {
 	PGconn *conn = pgconn_connect(
 		config, PGCONN_REPLICATION, MEET_APPLICATION_NAME, false, pin, err);
@@ -367,7 +369,7 @@ meet_server(const Config *config, const Facts *pin, const Position *position,
 		PQfinish(conn);
 		return NULL;
 	}
-	if (!check_server(config, conn, position, up, err))
+	if (!check_server(config, conn, ring, position, up, err))
 	{
 		*refused = true;
 		PQfinish(conn);
@@ -378,20 +380,20 @@ meet_server(const Config *config, const Facts *pin, const Position *position,
 }
 
 bool
-meet_upstream(
-	const Config *config, const Position *position, Upstream *up, ErrInfo *err)
+meet_upstream(const Config *config, const Ring *ring, const Position *position,
+	Upstream *up, ErrInfo *err)
 {
 	static LogLimit limit;
 	bool refused;
 	Facts pin;
 
-	up->conn = meet_server(config, NULL, position, up, &refused, err);
+	up->conn = meet_server(config, NULL, ring, position, up, &refused, err);
 	/* of several servers, libpq takes the first that answers */
 	for (int i = 0;
 		 up->conn == NULL && refused && pgconn_host_at(config, i, &pin); i++)
 	{
 		log_err_limited(&limit, LOG_WARNING, err);
-		up->conn = meet_server(config, &pin, position, up, &refused, err);
+		up->conn = meet_server(config, &pin, ring, position, up, &refused, err);
 		refused = true;
 	}
 	return up->conn != NULL;

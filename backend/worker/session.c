@@ -150,7 +150,7 @@ handle_cancel(Session *s, const StartupPacket *packet)
 	session_end(s);
 }
 
-/* How long the client may still take to say who it is, in milliseconds; 0: too long. */
+/* For how many milliseconds to wait for a client to say who it is; ends one that is late. */
 static int
 startup_patience(Session *s)
 {

@@ -12,6 +12,7 @@
 
 #include "conf/option.h"
 #include "shm/facts.h"
+#include "shm/ring.h"
 #include "util/errinfo.h"
 #include "wal/history.h"
 
@@ -37,9 +38,10 @@ typedef struct Upstream
 /*
  * Connect, and find out what it is.  False, with err, if no server of the conninfo
  * can be reached, or none is what the standbys hang on: the same database system,
- * with the timeline of position in its history.
+ * with the timeline of position in its history, and with the WAL of the ring as far
+ * as both have it (overlap.h).
  */
-MUST_CHECK bool meet_upstream(
-	const Config *config, const Position *position, Upstream *up, ErrInfo *err);
+MUST_CHECK bool meet_upstream(const Config *config, const Ring *ring,
+	const Position *position, Upstream *up, ErrInfo *err);
 
 #endif /* SOURCE_MEET_H */
