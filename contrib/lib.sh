@@ -228,6 +228,8 @@ stop_processes_of()
 remove_workdir()
 {
 	[ -n "${WORK-}" ] && [ -d "$WORK" ] || return 0
+	# or we would be one of them
+	cd /
 	stop_processes_of "$WORK"
 	rm -rf "$WORK"
 }
