@@ -40,6 +40,13 @@ foreach my $round (1 .. 4)
 	$second->wait_for_log(qr/reader LOG:  streaming from upstream/, $offset, "round $round: it is back");
 	$second->log_unlike(qr/has other WAL/, $offset, "round $round: to the same WAL");
 }
+
+# one that sends nothing for the moment is taken as it is
+is($first->console('PAUSE second')->{status}, 0, 'the first one holds its WAL back');
+my $offset = $second->log_offset;
+kill 'TERM', $first->workers;
+$second->wait_for_log(qr/reader LOG:  streaming from upstream/, $offset, 'paused: it is back');
+is($first->console('RESUME second')->{status}, 0, 'and goes on');
 $primary->safe_psql('postgres', 'SELECT pg_switch_wal()');
 $primary->safe_psql('postgres', 'CREATE TABLE after_the_switch ()');
 $beside->stop;
