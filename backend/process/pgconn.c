@@ -270,40 +270,46 @@ pgconn_connect(const Config *config, PgConnKind kind, const char *application,
 		force_application, pin, err);
 }
 
-/*
- * Until a result can be fetched without waiting, the time is up, or we are to stop.
- */
-static bool
-wait_for_result(PGconn *conn, int64_t deadline, ErrInfo *err)
+bool
+pgconn_wait(PGconn *conn, int64_t deadline_ms, ErrInfo *err)
 {
-	while (PQisBusy(conn))
-	{
-		struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
-		int64_t left = deadline - monotime_ms();
-		int unsent = PQflush(conn);
+	struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
+	int64_t left = deadline_ms - monotime_ms();
+	int unsent = PQflush(conn);
 
-		if (unsent < 0)
-			goto failed;
-		if (unsent > 0)
-			fd.events |= POLLOUT;
-		if (left <= 0)
-			return errinfo_set(
-				err, SQLSTATE_CONNECTION_FAILURE, "upstream does not answer");
-		if (signals_stop_requested())
-			return errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
-				"walbouncer stops before upstream has answered");
-		if (signals_poll(&fd, 1, (int) left) < 0 && errno != EINTR)
-			return errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
-				"could not wait for upstream: %m");
-		if ((fd.revents & (POLLIN | POLLERR | POLLHUP)) &&
-			PQconsumeInput(conn) == 0)
-			goto failed;
-	}
+	if (unsent < 0)
+		goto failed;
+	if (unsent > 0)
+		fd.events |= POLLOUT;
+	if (left <= 0)
+		return errinfo_set(
+			err, SQLSTATE_CONNECTION_FAILURE, "upstream does not answer");
+	if (signals_stop_requested())
+		return errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
+			"walbouncer stops before upstream has answered");
+	if (signals_poll(&fd, 1, (int) left) < 0 && errno != EINTR)
+		return errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
+			"could not wait for upstream: %m");
+	if ((fd.revents & (POLLIN | POLLERR | POLLHUP)) &&
+		PQconsumeInput(conn) == 0)
+		goto failed;
 	return true;
 
 failed:
 	pgconn_error(conn, NULL, "lost connection to upstream", err);
 	return false;
+}
+
+/* Until a result can be fetched without waiting. */
+static bool
+wait_for_result(PGconn *conn, int64_t deadline, ErrInfo *err)
+{
+	while (PQisBusy(conn))
+	{
+		if (!pgconn_wait(conn, deadline, err))
+			return false;
+	}
+	return true;
 }
 
 PGresult *

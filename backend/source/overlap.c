@@ -9,15 +9,12 @@
  */
 #include "base.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <string.h>
 
 #include "pq/replication.h"
 #include "process/pgconn.h"
 #include "process/signals.h"
 #include "source/overlap.h"
-#include "util/log.h"
 #include "util/monotime.h"
 
 #define ANSWER_MS 30000
@@ -32,7 +29,6 @@ typedef struct Overlap
 	Lsn at;  /* what is to be compared next */
 	Lsn end; /* up to there */
 	int64_t deadline;
-	bool late;  /* that has passed */
 	bool ended; /* the stream, by the server */
 	ErrInfo *err;
 } Overlap;
@@ -43,21 +39,8 @@ next_message(Overlap *o, char **body, int *len)
 {
 	while ((*len = PQgetCopyData(o->conn, body, 1)) == 0)
 	{
-		struct pollfd fd = {.fd = PQsocket(o->conn), .events = POLLIN};
-		int64_t left = o->deadline - monotime_ms();
-
-		o->late = left <= 0;
-		if (o->late || signals_stop_requested())
-			return errinfo_set(o->err, SQLSTATE_CONNECTION_FAILURE,
-				"upstream does not send its WAL");
-		if (signals_poll(&fd, 1, (int) left) < 0 && errno != EINTR)
-			return errinfo_set(o->err, SQLSTATE_CONNECTION_FAILURE,
-				"could not wait for upstream: %m");
-		if (PQconsumeInput(o->conn) == 0)
-		{
-			pgconn_error(o->conn, NULL, "lost connection to upstream", o->err);
+		if (!pgconn_wait(o->conn, o->deadline, o->err))
 			return false;
-		}
 	}
 	return true;
 }
@@ -127,7 +110,15 @@ take_message(Overlap *o, const char *body, int len)
 		wal.len - (size_t) (o->at - wal.start));
 }
 
-/* All of it; less if the server ends the stream first. */
+/* One that holds its WAL back, rather than one that has failed. */
+static bool
+is_late(const Overlap *o)
+{
+	return monotime_ms() >= o->deadline && PQstatus(o->conn) == CONNECTION_OK &&
+		   !signals_stop_requested();
+}
+
+/* All of it; less if the server ends the stream first, or is late. */
 static bool
 take_messages(Overlap *o)
 {
@@ -139,7 +130,7 @@ take_messages(Overlap *o)
 		bool ok;
 
 		if (!next_message(o, &body, &len))
-			return o->late;
+			return is_late(o);
 		o->ended = len < 0;
 		if (o->ended)
 			return true;

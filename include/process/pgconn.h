@@ -57,6 +57,13 @@ MUST_CHECK PGconn *pgconn_connect(const Config *config, PgConnKind kind,
 MUST_CHECK bool pgconn_host_at(const Config *config, int i, Facts *pin);
 
 /*
+ * Wait once for more from the upstream, and take it in.  False, with err (08006), if
+ * the connection fails, if it is deadline_ms by the monotonic clock, or if we are to
+ * stop.
+ */
+MUST_CHECK bool pgconn_wait(PGconn *conn, int64_t deadline_ms, ErrInfo *err);
+
+/*
  * Run one command and wait at most timeout_ms for its (first) result.  NULL, with
  * err, if it fails in any way; the caller clears the result.  A result in COPY
  * mode is returned as it is.
