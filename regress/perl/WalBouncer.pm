@@ -757,6 +757,13 @@ sub workers
 	return grep { process_title($_) =~ /^walbouncer: worker/ } $self->processes;
 }
 
+# Sessions of the console, also those whose clients have gone just now.
+sub consoles
+{
+	my $self = shift;
+	return grep { process_title($_) =~ /^walbouncer: console/ } $self->processes;
+}
+
 sub spares
 {
 	my $self = shift;
@@ -884,6 +891,16 @@ sub console_wire
 
 	$wire->{greeting} = \@greeting;
 	return $wire;
+}
+
+# Waits until a session is the only one of the console: the others keep their places
+# until the supervisor has seen their ends, which only walbouncer itself can tell.
+sub left_alone
+{
+	my ($self, $wire) = @_;
+
+	return $wire if poll_until { 1 == grep { ($_->[1] // '') eq 'console' } $wire->rows('SHOW activity') };
+	die 'others stay at the console';
 }
 
 # A raw connection, see PgWire.pm.

@@ -227,6 +227,7 @@ like(WalBouncer::process_title($activity->{pid}), qr/^walbouncer: console $user 
 my @standbys = map { my $w = $wb->wire; $w->startup(application_name => "s$_", user => 'u'); $w } 1 .. 3;
 is(PgWire::sqlstate($wb->wire->startup(user => 'u')), '53300', 'there is no room for a fourth standby');
 is($wb->console('SHOW standbys')->{status}, 0, 'but there is for an operator');
+$wb->left_alone($wire);
 my @consoles = map { $wb->console_wire(application_name => "c$_") } 1 .. 7;
 is(scalar(grep { $_->{greeting}[-1][0] eq 'Z' } @consoles), 7, 'and for eight');
 is(PgWire::sqlstate(@{ $wb->console_wire->{greeting} }), '53300', 'not for nine');

@@ -63,11 +63,6 @@ sub garbage
 	return $bytes =~ /shutdown|reload|pause/i ? '' : $bytes;
 }
 
-sub consoles
-{
-	return grep { WalBouncer::process_title($_) =~ /^walbouncer: console/ } $wb->processes;
-}
-
 my %before;
 my ($done, $refused) = (0, 0);
 foreach my $round (1 .. $rounds)
@@ -78,7 +73,7 @@ foreach my $round (1 .. $rounds)
 	if (PgWire::sqlstate(@{ $wire->{greeting} }) eq '53300')
 	{
 		$refused++;
-		redo if poll_until { !consoles() };
+		redo if poll_until { !$wb->consoles };
 		last;
 	}
 	$wire->send_bytes(garbage());
@@ -91,8 +86,8 @@ foreach my $round (1 .. $rounds)
 is($done, $rounds, 'each of the sessions comes to its end');
 
 # in one session: what it has learnt does not grow without bound
-my $wire = $wb->console_wire;
-my ($console) = consoles();
+my $wire = $wb->left_alone($wb->console_wire);
+my ($console) = $wb->consoles;
 my %kind;
 my $memory;
 foreach my $round (1 .. 40)
@@ -171,7 +166,7 @@ foreach my $case ([ 'an unknown type', message('~', 'x'), qr/invalid frontend me
 }
 
 $wire->close;
-ok(poll_until(sub { !consoles() }), 'no console is left over');
+ok(poll_until(sub { !$wb->consoles }), 'no console is left over');
 is($wb->alive ? $wb->pid : 0, $pid, 'the supervisor is the same');
 is($wb->reader, $reader, 'the reader is the same');
 is($wb->link_of($rx->pid), $link, 'and so is the worker that has a standby');

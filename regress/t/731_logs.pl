@@ -96,9 +96,9 @@ ok(poll_until(sub { grep { ($_->{command} // '') =~ /^DROP/ } $wb->show('activit
 
 # as logrotate does it
 rename $file, "$file.1" or die $!;
-my $size = -s "$file.1";
 kill 'USR1', $wb->pid;
 ok(poll_until(sub { common_file() eq $file }), 'USR1: all processes have the new file');
+my $size = -s "$file.1";
 is(sprintf('%04o', (stat $file)[2] & 07777), '0600', 'which only its owner can read');
 $_->close foreach $of_slot, $says_nothing, $repoints, $no_answer;
 $uses_slot->stop;
