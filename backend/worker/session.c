@@ -91,6 +91,8 @@ end_process(Session *s, int status)
 	}
 	if (s->authorized)
 		sessionlog_ended(s);
+	/* the end of a process may take a while, and takes nobody's place */
+	board_set_state(CELL_STARTUP);
 	exit(status);
 }
 

@@ -36,7 +36,7 @@ typedef enum CellState
 	CELL_FREE,
 	CELL_STARTING, /* forked, not ready yet */
 	CELL_SPARE,    /* a worker that waits for a connection */
-	/* has a connection that has not told who it is; the reader: connects */
+	/* its client has not told who it is, or has gone; the reader: connects */
 	CELL_STARTUP,
 	/* waits for a command; the reader: before it connects again */
 	CELL_IDLE,
