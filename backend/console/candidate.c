@@ -39,18 +39,6 @@ typedef struct Finding
 	Candidate candidate;
 } Finding;
 
-/* Where the WAL that is here ends. */
-static Position
-present_position(const ChildContext *ctx)
-{
-	RingState ring = ring_state(ctx->ring);
-	BoardView spooler;
-
-	if (ring.tli == 0 && board_view(BOARD_SPOOLER, &spooler))
-		return (Position){spooler.status.tli, spooler.status.sent};
-	return (Position){ring.tli, ring.head};
-}
-
 /*
  * Whether the server is we ourselves: then one of our workers has the process id that
  * it has told, and the names that we have given.
@@ -130,7 +118,7 @@ look(const ChildContext *ctx, const Config *config, Candidate *found,
 	ErrInfo *err)
 {
 	static Upstream up;
-	Position position = present_position(ctx);
+	Position position = position_here(ctx->ring);
 
 	if (!meet_upstream(config, ctx->ring, &position, &up, err))
 		return false;

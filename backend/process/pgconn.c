@@ -84,7 +84,7 @@ params_build(Params *p, const Config *config, PgConnKind kind,
 		if (o->val != NULL && o->val[0] != '\0')
 			params_set(p, o->keyword, o->val);
 	}
-	if (pin != NULL && (pin->host[0] != '\0' || pin->hostaddr[0] != '\0'))
+	if (pin != NULL && facts_has_place(pin))
 	{
 		params_set(p, "host", pin->host);
 		params_set(p, "hostaddr", pin->hostaddr);

@@ -15,7 +15,8 @@
 #include "util/log.h"
 #include "wal/page.h"
 
-#define COMMAND_TIMEOUT_MS 30000
+/* Also what a standby waits for, which is patient for 60 s. */
+#define COMMAND_TIMEOUT_MS 10000
 
 /* What a server reports to its clients: wal-sender's guc.h GUC_REPORT, 13 to 18. */
 static const char *const reported[] = {
@@ -212,6 +213,15 @@ learn_place(PGconn *conn, Facts *facts)
 	snprintf(facts->port, sizeof(facts->port), "%s", port != NULL ? port : "");
 }
 
+/* The first that is learnt of a server. */
+static bool
+identify(PGconn *conn, Upstream *up, ErrInfo *err)
+{
+	memset(&up->facts, 0, sizeof(up->facts));
+	learn_place(conn, &up->facts);
+	return identify_system(conn, &up->facts, &up->end, err);
+}
+
 /*
  * The server that the standbys hang on.  Where no connection, nor a file of the last
  * run, has told, the WAL in the spool does: system and timeline only.  False if there
@@ -344,7 +354,7 @@ check_server(const Config *config, PGconn *conn, const Ring *ring,
 		   learn_history(conn, &up->facts, &up->line, err) &&
 		   (!has_known || check_timeline(&up->facts, &up->line, &known, err)) &&
 		   check_position(&up->facts, &up->line, position, err) &&
-		   overlap_check(conn, ring, &up->line, up->end, err);
+		   overlap_check(config, conn, ring, position, &up->line, up->end, err);
 }
 
 /* Ask one server what it is; NULL, with err, if it is not what is wanted. */
@@ -358,17 +368,14 @@ meet_server(const Config *config, const Facts *pin, const Ring *ring,
 	*refused = false;
 	if (conn == NULL)
 		return NULL;
-	memset(&up->facts, 0, sizeof(up->facts));
-	up->facts.server_version = PQserverVersion(conn);
-	learn_place(conn, &up->facts);
-	learn_parameters(conn, &up->facts);
-	if (!identify_system(conn, &up->facts, &up->end, err) ||
-		!learn_settings(conn, &up->facts, err) ||
+	if (!identify(conn, up, err) || !learn_settings(conn, &up->facts, err) ||
 		!learn_geometry(&up->facts, err))
 	{
 		PQfinish(conn);
 		return NULL;
 	}
+	up->facts.server_version = PQserverVersion(conn);
+	learn_parameters(conn, &up->facts);
 	if (!check_server(config, conn, ring, position, up, err))
 	{
 		*refused = true;
@@ -397,4 +404,37 @@ meet_upstream(const Config *config, const Ring *ring, const Position *position,
 		refused = true;
 	}
 	return up->conn != NULL;
+}
+
+/*
+ * What the reader has had from the upstream that has.  What has less cannot be held to
+ * what is here, and is another server, or one that has not caught up yet.
+ */
+static bool
+check_end(const Upstream *up, const Position *position, ErrInfo *err)
+{
+	Lsn end;
+
+	if (!history_end(&up->line, position->tli, &end) ||
+		up->end >= Min(end, position->lsn))
+		return true;
+	errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
+		"upstream has less WAL than what is here");
+	return errinfo_detail(err,
+		"The upstream at %s port %s has WAL up to " LSN_FORMAT
+		", and here it goes up to " LSN_FORMAT ".",
+		up->facts.host, up->facts.port, LSN_ARGS(up->end),
+		LSN_ARGS(position->lsn));
+}
+
+bool
+meet_check(const Config *config, PGconn *conn, const Ring *ring, ErrInfo *err)
+{
+	/* before the server is asked: that only grows */
+	Position position = position_here(ring);
+	Upstream up;
+
+	return identify(conn, &up, err) &&
+		   check_server(config, conn, ring, &position, &up, err) &&
+		   check_end(&up, &position, err);
 }

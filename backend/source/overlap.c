@@ -14,10 +14,13 @@
 #include "pq/replication.h"
 #include "process/pgconn.h"
 #include "process/signals.h"
+#include "shm/board.h"
+#include "shm/facts.h"
 #include "source/overlap.h"
+#include "spool/spooldir.h"
 #include "util/monotime.h"
 
-#define ANSWER_MS 30000
+#define ANSWER_MS 10000
 /* One that holds WAL back need not send what is here. */
 #define PATIENCE_MS 5000
 
@@ -25,6 +28,8 @@ typedef struct Overlap
 {
 	PGconn *conn;
 	const Ring *ring;
+	SpoolReader *spool;  /* NULL: there is none */
+	const History *line; /* the server's */
 	TimeLineId tli;
 	Lsn at;  /* what is to be compared next */
 	Lsn end; /* up to there */
@@ -60,7 +65,29 @@ differs(const Overlap *o, Lsn lsn)
 		"walbouncer, empty its state_directory, and build them anew.");
 }
 
-/* WAL from there, as far as the ring still has its own. */
+/* What is here, from o->at on; 0: nothing. */
+static size_t
+read_ours(const Overlap *o, uint8_t *ours, size_t cap)
+{
+	size_t got;
+
+	if (ring_read(o->ring, o->tli, o->at, ours, cap, &got) == RING_OK)
+		return got;
+	return o->spool != NULL
+			   ? spoolreader_read(o->spool, o->line, o->at, ours, cap)
+			   : 0;
+}
+
+/* How much of what is not here lies before what is. */
+static size_t
+hole_size(const Overlap *o)
+{
+	Lsn tail = ring_state(o->ring).tail;
+
+	return (tail > o->at && tail < o->end ? tail : o->end) - o->at;
+}
+
+/* WAL from there, with what is here of it. */
 static bool
 compare(Overlap *o, const uint8_t *data, size_t len)
 {
@@ -68,23 +95,18 @@ compare(Overlap *o, const uint8_t *data, size_t len)
 
 	while (len > 0 && o->at < o->end)
 	{
-		size_t got;
+		size_t cap = Min(Min(len, sizeof(ours)), (size_t) (o->end - o->at));
+		size_t got = read_ours(o, ours, cap);
+		size_t done = got > 0 ? got : Min(cap, hole_size(o));
 
-		if (ring_read(o->ring, o->tli, o->at, ours,
-				Min(Min(len, sizeof(ours)), (size_t) (o->end - o->at)),
-				&got) != RING_OK)
-		{
-			o->end = o->at;
-			return true;
-		}
 		for (size_t i = 0; i < got; i++)
 		{
 			if (data[i] != ours[i])
 				return differs(o, o->at + i);
 		}
-		data += got;
-		len -= got;
-		o->at += got;
+		data += done;
+		len -= done;
+		o->at += done;
 	}
 	return true;
 }
@@ -198,44 +220,74 @@ end_stream(Overlap *o)
 
 /* Where there is anything to compare. */
 static bool
-place(Overlap *o, const History *line, Lsn end)
+place(Overlap *o, const Position *position, Lsn end)
 {
-	RingState ring = ring_state(o->ring);
 	Lsn line_end;
 	Lsn begin;
 
-	if (ring.tli == 0 || !history_end(line, ring.tli, &line_end))
+	if (position->tli == 0 || !history_end(o->line, position->tli, &line_end))
 		return false;
-	begin = Max(ring.tail, history_begin(line, ring.tli));
-	o->tli = ring.tli;
-	o->end = Min(Min(ring.head, end), line_end);
+	begin = history_begin(o->line, position->tli);
+	if (o->spool == NULL)
+		begin = Max(begin, ring_state(o->ring).tail);
+	o->tli = position->tli;
+	o->end = Min(Min(position->lsn, end), line_end);
 	if (o->end <= begin)
 		return false;
 	o->at = o->end - begin > OVERLAP_MAX ? o->end - OVERLAP_MAX : begin;
 	return true;
 }
 
-bool
-overlap_check(
-	PGconn *conn, const Ring *ring, const History *line, Lsn end, ErrInfo *err)
+/* As far as the spooler says; NULL if nothing is known of one. */
+static SpoolReader *
+open_spool(const Config *config)
 {
-	Overlap o = {.conn = conn, .ring = ring, .err = err};
+	SpoolReader *spool;
+	BoardView spooler;
+	Facts facts;
+
+	if (!config_has_spool(config) || !facts_get(&facts) ||
+		!board_view(BOARD_SPOOLER, &spooler))
+		return NULL;
+	spool = spoolreader_new(config->state_directory, facts.segment_size);
+	spoolreader_limit(spool, spooler.status.tli, spooler.status.sent);
+	return spool;
+}
+
+static bool
+compare_stream(Overlap *o)
+{
 	ExecStatusType status;
 	char command[80];
 	PGresult *result;
 
-	if (!place(&o, line, end))
-		return true;
 	snprintf(command, sizeof(command),
-		"START_REPLICATION PHYSICAL " LSN_FORMAT " TIMELINE %u", LSN_ARGS(o.at),
-		o.tli);
-	result = pgconn_exec(conn, command, ANSWER_MS, err);
+		"START_REPLICATION PHYSICAL " LSN_FORMAT " TIMELINE %u",
+		LSN_ARGS(o->at), o->tli);
+	result = pgconn_exec(o->conn, command, ANSWER_MS, o->err);
 	if (result == NULL)
-		return is_idle(&o);
+		return is_idle(o);
 	status = PQresultStatus(result);
 	PQclear(result);
 	if (status != PGRES_COPY_BOTH)
 		return true;
-	o.deadline = monotime_ms() + PATIENCE_MS;
-	return take_messages(&o) && end_stream(&o);
+	o->deadline = monotime_ms() + PATIENCE_MS;
+	return take_messages(o) && end_stream(o);
+}
+
+bool
+overlap_check(const Config *config, PGconn *conn, const Ring *ring,
+	const Position *position, const History *line, Lsn end, ErrInfo *err)
+{
+	Overlap o = {
+		.conn = conn,
+		.ring = ring,
+		.spool = open_spool(config),
+		.line = line,
+		.err = err,
+	};
+	bool ok = !place(&o, position, end) || compare_stream(&o);
+
+	spoolreader_free(o.spool);
+	return ok;
 }

@@ -19,6 +19,7 @@
 #include "pq/replication.h"
 #include "process/pgconn.h"
 #include "process/signals.h"
+#include "source/meet.h"
 #include "source/ownconn.h"
 #include "util/buf.h"
 #include "util/log.h"
@@ -154,19 +155,22 @@ has_upstream_moved(OwnConn *own)
 		   strcmp(now.port, own->place.port) != 0;
 }
 
+/* To where the reader has found the upstream, and nowhere before it has. */
 static void
 own_connect(OwnConn *own)
 {
 	Facts facts;
 	ErrInfo err;
-	bool known;
 
 	own->facts_generation = facts_generation();
-	known = facts_get(&facts);
-	if (known)
-		own->place = place_of(&facts);
+	if (!facts_get(&facts) || !facts_has_place(&facts))
+	{
+		own_retry_later(own, NULL);
+		return;
+	}
+	own->place = place_of(&facts);
 	own->conn = pgconn_start(own->ctx->config, PGCONN_REPLICATION,
-		APPLICATION_NAME, true, known ? &facts : NULL, &err);
+		APPLICATION_NAME, true, &facts, &err);
 	if (own->conn == NULL)
 	{
 		own_retry_later(own, &err);
@@ -175,26 +179,6 @@ own_connect(OwnConn *own)
 	own->state = OWN_CONNECTING;
 	own->polling = PGRES_POLLING_WRITING;
 	own->deadline_ms = monotime_ms() + CONNECT_TIMEOUT_MS;
-}
-
-/* Our connection must lead to the system that the standbys are copies of. */
-static bool
-check_system(OwnConn *own, ErrInfo *err)
-{
-	PGresult *result =
-		pgconn_exec(own->conn, "IDENTIFY_SYSTEM", COMMAND_TIMEOUT_MS, err);
-	Facts facts;
-	uint64_t sysid = 0;
-
-	if (result == NULL)
-		return false;
-	if (PQntuples(result) == 1)
-		sysid = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
-	PQclear(result);
-	if (facts_get(&facts) && facts.system_identifier == sysid)
-		return true;
-	return errinfo_set(err, SQLSTATE_CONNECTION_FAILURE,
-		"upstream is another database system: %" PRIu64, sysid);
 }
 
 /* next_tli and next_tli_startpos (protocol docs, START_REPLICATION). */
@@ -251,7 +235,7 @@ own_start(
 	PGresult *result;
 	TimeLineId asked;
 
-	if (!check_system(own, err))
+	if (!meet_check(own->ctx->config, own->conn, own->ctx->ring, err))
 		return own_retry_later(own, err);
 	asked = timeline_at(line, tli, lsn, &own->leave_lsn);
 	snprintf(command, sizeof(command),

@@ -13,9 +13,11 @@
 #include "process/pgconn.h"
 #include "process/signals.h"
 #include "shm/ring.h"
+#include "source/position.h"
 #include "spool/spooldir.h"
 #include "util/log.h"
 #include "worker/command.h"
+#include "worker/enquiry.h"
 #include "worker/slots.h"
 #include "worker/stream.h"
 
@@ -93,12 +95,8 @@ do_empty(Session *s, const ReplCommand *command)
 static Lsn
 wal_end(const Session *s)
 {
-	RingState ring = ring_state(s->ctx->ring);
-	BoardView spooler;
-
-	if (ring.tli == 0 && board_view(BOARD_SPOOLER, &spooler))
-		return spooler.status.sent;
-	return Max(ring.head, ring.upstream_end);
+	return Max(
+		position_here(s->ctx->ring).lsn, ring_state(s->ctx->ring).upstream_end);
 }
 
 static void
@@ -214,8 +212,8 @@ do_timeline_history(Session *s, const ReplCommand *command)
 	if (put_spooled_history(s, command->tli))
 		return;
 	snprintf(text, sizeof(text), "TIMELINE_HISTORY %u", command->tli);
-	conn = pgconn_connect(s->ctx->config, PGCONN_REPLICATION,
-		"walbouncer_history", true, &s->facts, &err);
+	conn =
+		enquiry_connect(s->ctx, PGCONN_REPLICATION, "walbouncer_history", &err);
 	if (conn != NULL)
 		result = pgconn_exec(conn, text, UPSTREAM_TIMEOUT_MS, &err);
 	if (result == NULL)

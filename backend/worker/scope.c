@@ -15,6 +15,7 @@
 #include "process/pgconn.h"
 #include "state/rulescope.h"
 #include "util/log.h"
+#include "worker/enquiry.h"
 #include "worker/scope.h"
 
 /* Twice this and a connect are shorter than a standby's patience (60 s). */
@@ -34,12 +35,10 @@ static const struct
 		"spcname IN ('pg_default', 'pg_global')"},
 };
 
-/* The server that the reader is on. */
 static PGconn *
-connect_sql(Session *s, ErrInfo *err)
+connect_sql(const Session *s, ErrInfo *err)
 {
-	return pgconn_connect(
-		s->ctx->config, PGCONN_SQL, "walbouncer_catalog", true, &s->facts, err);
+	return enquiry_connect(s->ctx, PGCONN_SQL, "walbouncer_catalog", err);
 }
 
 static Oid

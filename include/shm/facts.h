@@ -64,6 +64,16 @@ void facts_publish(const Facts *facts);
  */
 MUST_CHECK bool facts_get(Facts *facts);
 
+/*
+ * Whether they say where the upstream is.  What is left of the last run does not: the
+ * reader has to find it first.
+ */
+static inline bool
+facts_has_place(const Facts *facts)
+{
+	return facts->host[0] != '\0' || facts->hostaddr[0] != '\0';
+}
+
 /* Grows each time that the facts are published; 0: never yet. */
 uint64_t facts_generation(void);
 

@@ -1,7 +1,8 @@
 /*
  * meet.h
  *		Get to a server, and find out whether it can be the upstream: for the
- *		reader, and for an operator who wants to move there.
+ *		reader, for an operator who wants to move there, and for whoever goes there
+ *		besides.
  */
 #ifndef SOURCE_MEET_H
 #define SOURCE_MEET_H
@@ -13,18 +14,12 @@
 #include "conf/option.h"
 #include "shm/facts.h"
 #include "shm/ring.h"
+#include "source/position.h"
 #include "util/errinfo.h"
 #include "wal/history.h"
 
 /* What the reader is called on the upstream, unless the conninfo has a name. */
 #define MEET_APPLICATION_NAME "walbouncer"
-
-/* Where the WAL that is here ends; tli 0: there is none. */
-typedef struct Position
-{
-	TimeLineId tli;
-	Lsn lsn;
-} Position;
 
 /* A server that we are connected to. */
 typedef struct Upstream
@@ -38,10 +33,18 @@ typedef struct Upstream
 /*
  * Connect, and find out what it is.  False, with err, if no server of the conninfo
  * can be reached, or none is what the standbys hang on: the same database system,
- * with the timeline of position in its history, and with the WAL of the ring as far
+ * with the timeline of position in its history, and with the WAL that is here as far
  * as both have it (overlap.h).
  */
 MUST_CHECK bool meet_upstream(const Config *config, const Ring *ring,
 	const Position *position, Upstream *up, ErrInfo *err);
+
+/*
+ * Whether the server at an idle connection is one, and has all that is here: the place
+ * where the reader has found the upstream may lead elsewhere by now.  For those who
+ * have a connection of their own.
+ */
+MUST_CHECK bool meet_check(
+	const Config *config, PGconn *conn, const Ring *ring, ErrInfo *err);
 
 #endif /* SOURCE_MEET_H */

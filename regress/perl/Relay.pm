@@ -1,9 +1,11 @@
 # Relay.pm
 #
-# A network between walbouncer and a node that can go dead without a word:
+# A network between walbouncer and a node that can go dead without a word, and an
+# address that can go to another node:
 #
 #	my $relay = Relay->new($primary, silent_at => qr/START_REPLICATION/);
 #	$wb->configure(upstream => $relay->conninfo);
+#	$relay->lead_to($other);
 #
 # A process of its own takes TCP connections and passes bytes on in both directions.
 # Silent, it keeps its sockets and says nothing: new connections are accepted by the
@@ -28,13 +30,15 @@ sub new
 {
 	my ($class, $node, %params) = @_;
 	my $listener = IO::Socket::INET->new(Listen => 20, LocalAddr => '127.0.0.1') or die $!;
-	my $self = bless { port => $listener->sockport }, $class;
+	my $dir = PostgreSQL::Test::Utils::tempdir_short();
+	my $self = bless { port => $listener->sockport, dir => $dir }, $class;
 
+	$self->lead_to($node);
 	$self->{pid} = fork() // die $!;
 	if ($self->{pid} == 0)
 	{
 		$SIG{$_} = 'DEFAULT' foreach qw(HUP INT TERM);
-		_pass_on($listener, $node->host . '/.s.PGSQL.' . $node->port, $params{silent_at});
+		_pass_on($listener, "$dir/node", $params{silent_at});
 		POSIX::_exit(0);
 	}
 	push @all, $self;
@@ -79,6 +83,16 @@ sub _pass_on
 			syswrite $to, $bytes;
 		}
 	}
+	return;
+}
+
+# Connections that come from now on go to that node.
+sub lead_to
+{
+	my ($self, $node) = @_;
+
+	symlink $node->host . '/.s.PGSQL.' . $node->port, "$self->{dir}/next" or die $!;
+	rename "$self->{dir}/next", "$self->{dir}/node" or die $!;
 	return;
 }
 

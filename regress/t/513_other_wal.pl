@@ -109,6 +109,11 @@ $offset = $wb->log_offset;
 $primary->start;
 $primary->safe_psql('postgres', "CREATE TABLE instead AS SELECT repeat('x', 500) FROM generate_series(1, 10000)");
 $wb->wait_for_log(qr/reader WARNING:  $other/, $offset, 'lost WAL: refused');
+$offset = $wb->log_offset;
+$wb->stop;
+$wb->start;
+$wb->wait_for_log(qr/reader WARNING:  $other/, $offset, 'lost WAL: refused after a restart, by what is in the spool');
+$link = $wb->standby_link($full);
 is($full->safe_psql('postgres', 'SELECT pg_last_wal_receive_lsn()'), $had, 'lost WAL: nothing more has come');
 is($full->safe_psql('postgres', 'SELECT count(*) FROM lost'), 200, 'lost WAL: the standby has what it had');
 
