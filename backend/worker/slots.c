@@ -469,13 +469,18 @@ void
 slots_release(Session *s)
 {
 	Slot *slot = slots.used;
+	bool ok;
 	ErrInfo err;
 
 	if (slot == NULL)
 		return;
+	/* whoever no longer finds it on the board finds it on disk */
+	ok = slot_save(slot, &err);
 	slots.used = NULL;
 	/* before it can be another's */
 	tell_board(s);
-	if (!slot_info(slot)->temporary && !slot_release(slot, &err))
+	if (!slot_info(slot)->temporary)
+		ok = slot_release(slot, &err);
+	if (!ok)
 		log_err(LOG_WARNING, &err);
 }

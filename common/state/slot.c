@@ -227,14 +227,20 @@ slot_set_back(Slot *slot, Lsn lsn, TimeLineId tli, ErrInfo *err)
 }
 
 bool
+slot_save(Slot *slot, ErrInfo *err)
+{
+	return slot->info.temporary || slot->saved == slot->info.restart_lsn ||
+		   write_state(slot, err);
+}
+
+bool
 slot_release(Slot *slot, ErrInfo *err)
 {
-	bool ok = true;
+	bool ok;
 
 	if (slot->info.temporary)
 		return slot_drop(slot, err);
-	if (slot->saved != slot->info.restart_lsn)
-		ok = write_state(slot, err);
+	ok = slot_save(slot, err);
 	let_go(slot);
 	return ok;
 }

@@ -86,6 +86,9 @@ MUST_CHECK bool slot_advance(
 MUST_CHECK bool slot_set_back(
 	Slot *slot, Lsn lsn, TimeLineId tli, ErrInfo *err);
 
+/* Write what has changed; a temporary slot is not written. */
+MUST_CHECK bool slot_save(Slot *slot, ErrInfo *err);
+
 /*
  * Write what has changed and let go of it, even if writing failed (false, with
  * err); a temporary slot is removed.

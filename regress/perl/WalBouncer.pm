@@ -280,7 +280,7 @@ sub log_clean
 	  # while walbouncer is away
 	  grep { !/FATAL:  .*could not connect to the primary server/ }
 	  # a server that shuts down ends the stream without CopyDone (walsender.c, WalSndDone)
-	  grep { !/FATAL:  could not send end-of-streaming message/ }
+	  grep { !/FATAL:  could not send (?:end-of-streaming message|data to WAL stream: server closed)/ }
 	  split /\n/, slurp_file($node->logfile, $offset // 0);
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
