@@ -210,26 +210,39 @@ publish_facts(void)
 	board_wake_sleepers(); /* there may be another timeline to follow */
 }
 
+/*
+ * Where the spool ends, if that has come to be known since the server was met: then it
+ * is yet to be held to what is there.
+ */
+static bool
+find_late_position(Position *position, ErrInfo *err)
+{
+	if (position->tli != 0)
+		return true;
+	*position = find_position();
+	return position->tli == 0 ||
+		   meet_position(
+			   reader.ctx->config, reader.ctx->ring, position, &reader.up, err);
+}
+
 /* Connected, and streaming; false if that could not be. */
 static bool
 start(Position *position)
 {
+	bool has_facts = facts_generation() != 0;
 	ErrInfo err;
-	Lsn end;
 
-	publish_facts();
-	/* the spooler had to know the facts first */
-	if (position->tli == 0)
-		*position = find_position();
-	if (position->tli != 0 &&
-		!history_end(&reader.up.line, position->tli, &end))
+	/* the spooler may have been late, and has to know the facts first */
+	if (has_facts && !find_late_position(position, &err))
 	{
-		log_msg(LOG_WARNING,
-			"the WAL in the spool, up to " LSN_FORMAT
-			" on timeline %u, is not of the upstream's history, going on "
-			"without it",
-			LSN_ARGS(position->lsn), position->tli);
-		reader.anew = true;
+		warn(&err);
+		return false;
+	}
+	publish_facts();
+	if (!has_facts && !find_late_position(position, &err))
+	{
+		warn(&err);
+		return false;
 	}
 	if (!upstream_start_streaming(&reader.up, reader.ctx->config,
 			reader.ctx->ring, position, reader.anew, &err))

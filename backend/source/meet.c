@@ -217,6 +217,7 @@ learn_place(PGconn *conn, Facts *facts)
 static bool
 identify(PGconn *conn, Upstream *up, ErrInfo *err)
 {
+	up->conn = conn;
 	memset(&up->facts, 0, sizeof(up->facts));
 	learn_place(conn, &up->facts);
 	return identify_system(conn, &up->facts, &up->end, err);
@@ -342,19 +343,27 @@ check_position(const Facts *facts, const History *line,
 	return errinfo_hint(err, "Check upstream.conninfo.");
 }
 
+bool
+meet_position(const Config *config, const Ring *ring, const Position *position,
+	Upstream *up, ErrInfo *err)
+{
+	return check_position(&up->facts, &up->line, position, err) &&
+		   overlap_check(
+			   config, up->conn, ring, position, &up->line, up->end, err);
+}
+
 /* Whether a server that has told what it is can be the upstream. */
 static bool
-check_server(const Config *config, PGconn *conn, const Ring *ring,
-	const Position *position, Upstream *up, ErrInfo *err)
+check_server(const Config *config, const Ring *ring, const Position *position,
+	Upstream *up, ErrInfo *err)
 {
 	Facts known;
 	bool has_known = find_known(config, &known);
 
 	return (!has_known || check_system(&up->facts, &known, err)) &&
-		   learn_history(conn, &up->facts, &up->line, err) &&
+		   learn_history(up->conn, &up->facts, &up->line, err) &&
 		   (!has_known || check_timeline(&up->facts, &up->line, &known, err)) &&
-		   check_position(&up->facts, &up->line, position, err) &&
-		   overlap_check(config, conn, ring, position, &up->line, up->end, err);
+		   meet_position(config, ring, position, up, err);
 }
 
 /* Ask one server what it is; NULL, with err, if it is not what is wanted. */
@@ -376,7 +385,7 @@ meet_server(const Config *config, const Facts *pin, const Ring *ring,
 	}
 	up->facts.server_version = PQserverVersion(conn);
 	learn_parameters(conn, &up->facts);
-	if (!check_server(config, conn, ring, position, up, err))
+	if (!check_server(config, ring, position, up, err))
 	{
 		*refused = true;
 		PQfinish(conn);
@@ -435,6 +444,6 @@ meet_check(const Config *config, PGconn *conn, const Ring *ring, ErrInfo *err)
 	Upstream up;
 
 	return identify(conn, &up, err) &&
-		   check_server(config, conn, ring, &position, &up, err) &&
+		   check_server(config, ring, &position, &up, err) &&
 		   check_end(&up, &position, err);
 }

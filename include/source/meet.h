@@ -40,6 +40,13 @@ MUST_CHECK bool meet_upstream(const Config *config, const Ring *ring,
 	const Position *position, Upstream *up, ErrInfo *err);
 
 /*
+ * Hold one that has been met to WAL whose end was not known then, as meet_upstream()
+ * does.
+ */
+MUST_CHECK bool meet_position(const Config *config, const Ring *ring,
+	const Position *position, Upstream *up, ErrInfo *err);
+
+/*
  * Whether the server at an idle connection is one, and has all that is here: the place
  * where the reader has found the upstream may lead elsewhere by now.  For those who
  * have a connection of their own.

@@ -113,6 +113,16 @@ $offset = $wb->log_offset;
 $wb->stop;
 $wb->start;
 $wb->wait_for_log(qr/reader WARNING:  $other/, $offset, 'lost WAL: refused after a restart, by what is in the spool');
+
+# the spooler takes longer to look at its files than the reader has patience
+my $spool = $wb->dir . '/state/spool';
+$wb->stop;
+chmod 0, $spool or die $!;
+$offset = $wb->log_offset;
+$wb->start;
+$wb->wait_for_log(qr/reader WARNING:  the spooler does not say where the spool ends/, $offset, 'lost WAL: the spooler is late');
+chmod 0700, $spool or die $!;
+$wb->wait_for_log(qr/reader WARNING:  $other/, $offset, 'lost WAL: refused all the same');
 $link = $wb->standby_link($full);
 is($full->safe_psql('postgres', 'SELECT pg_last_wal_receive_lsn()'), $had, 'lost WAL: nothing more has come');
 is($full->safe_psql('postgres', 'SELECT count(*) FROM lost'), 200, 'lost WAL: the standby has what it had');
