@@ -211,6 +211,7 @@ learn_place(PGconn *conn, Facts *facts)
 	snprintf(facts->hostaddr, sizeof(facts->hostaddr), "%s",
 		hostaddr != NULL && !is_socket ? hostaddr : "");
 	snprintf(facts->port, sizeof(facts->port), "%s", port != NULL ? port : "");
+	facts->backend_pid = PQbackendPID(conn);
 }
 
 /* The first that is learnt of a server. */

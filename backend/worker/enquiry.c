@@ -5,6 +5,7 @@
 #include "base.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "process/signals.h"
@@ -21,12 +22,17 @@
 /*
  * Everybody may ask this.  The timeline of the latest checkpoint is older than that
  * of the WAL after a promotion; where a standby is cannot be asked at all.
+ *
+ * Two servers of a cluster can be on the same timeline, and have given a number to two
+ * databases: the one that counts is that which serves the reader.
  */
 #define IDENTITY                                                               \
 	"SELECT c.system_identifier, CASE WHEN NOT "                               \
 	"pg_catalog.pg_is_in_recovery() "                                          \
 	"THEN pg_catalog.substr(pg_catalog.pg_walfile_name("                       \
-	"pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END "                      \
+	"pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END, "                     \
+	"EXISTS (SELECT 1 FROM pg_catalog.pg_stat_replication r "                  \
+	"WHERE r.pid = %d) "                                                       \
 	"FROM pg_catalog.pg_control_system() c"
 
 static bool
@@ -51,13 +57,17 @@ find_upstream(Facts *facts, ErrInfo *err)
 static bool
 check_by_sql(PGconn *conn, const Facts *facts, ErrInfo *err)
 {
-	PGresult *row = pgconn_exec(conn, IDENTITY, ANSWER_MS, err);
+	char query[sizeof(IDENTITY) + 16];
+	PGresult *row;
 	uint64_t system_identifier;
 	TimeLineId tli;
+	bool serves_reader;
 
+	snprintf(query, sizeof(query), IDENTITY, facts->backend_pid);
+	row = pgconn_exec(conn, query, ANSWER_MS, err);
 	if (row == NULL)
 		return false;
-	if (PQntuples(row) != 1 || PQnfields(row) != 2)
+	if (PQntuples(row) != 1 || PQnfields(row) != 3)
 	{
 		PQclear(row);
 		return errinfo_set(
@@ -67,6 +77,7 @@ check_by_sql(PGconn *conn, const Facts *facts, ErrInfo *err)
 	tli = PQgetisnull(row, 0, 1)
 			  ? facts->tli
 			  : (TimeLineId) strtoul(PQgetvalue(row, 0, 1), NULL, 16);
+	serves_reader = PQgetvalue(row, 0, 2)[0] == 't';
 	PQclear(row);
 	if (system_identifier != facts->system_identifier)
 		return errinfo_set(err, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -75,7 +86,10 @@ check_by_sql(PGconn *conn, const Facts *facts, ErrInfo *err)
 		return errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
 			"upstream is on timeline %u, and was on timeline %u", tli,
 			facts->tli);
-	return true;
+	return serves_reader ||
+		   errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
+			   "the server at %s port %s is not the one that the reader is on",
+			   facts->host, facts->port);
 }
 
 PGconn *

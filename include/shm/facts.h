@@ -35,6 +35,8 @@ typedef struct Facts
 	char host[FACTS_HOST_SIZE];
 	char hostaddr[FACTS_HOST_SIZE];
 	char port[FACTS_NAME_SIZE];
+	/* the process there that serves the reader */
+	int backend_pid;
 
 	/* what it reports to its clients */
 	FactsSetting parameters[FACTS_SETTINGS_MAX];

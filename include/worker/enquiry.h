@@ -19,7 +19,8 @@
  * the reader is waited for, for a moment.
  *
  * The caller finishes the connection.  NULL, with err: 57P03 if the reader has not
- * found an upstream yet, or if it has moved on since; 55000 if it is another one.
+ * found an upstream yet, or is not on this one (any more); 55000 if it is of another
+ * cluster.
  */
 MUST_CHECK PGconn *enquiry_connect(
 	ChildContext *ctx, PgConnKind kind, const char *application, ErrInfo *err);

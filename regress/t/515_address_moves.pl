@@ -105,8 +105,17 @@ $relay->lead_to($stranger);
 is(refusal('part', $start), '55000', 'names of another cluster are not taken');
 $relay->lead_to($heir);
 is(refusal('part', $start), '57P03', 'nor those of another timeline');
+$twin->safe_psql('postgres', 'ALTER DATABASE secret RENAME TO open');
+$relay->lead_to($twin);
+is(refusal('part', $start), '57P03', 'nor those of another server on the same one');
 $relay->lead_to($primary);
 is(refusal('part', $start), '', 'those of the primary are');
+$rx = $wb->receive('part');
+$primary->safe_psql('secret', "CREATE TABLE t AS SELECT 'secret_mark' AS mark");
+$primary->safe_psql('postgres', 'SELECT pg_switch_wal()');
+ok($rx->wait_for_segment(segment_file(lsn_number($primary->lsn('flush')) - $mb, $mb)), 'a receiver is served by them');
+$rx->stop;
+is(grep_files('secret_mark', $rx->dir), '', 'and does not get what is withheld');
 
 # -- histories ---------------------------------------------------------------
 
