@@ -41,7 +41,8 @@ is_meant(const Target *target, const BoardView *view)
 		return false;
 	if (target->pid != 0)
 		return (uint32_t) view->pid == target->pid;
-	return view->state != CELL_CONSOLE &&
+	/* nor is who has not said a name yet, or has gone, meant by one */
+	return view->state != CELL_STARTUP && view->state != CELL_CONSOLE &&
 		   (target->name == NULL ||
 			   strcmp(view->status.application_name, target->name) == 0);
 }
