@@ -36,11 +36,14 @@ static const ViewColumn columns[] = {
 	{"last_error", TYPE_TEXT},
 };
 
-/* While there is no reader the next one is about to be started. */
+/*
+ * While there is no reader the next one is about to be started.  There is a
+ * connection before there is a stream.
+ */
 static const char *
 state_of(const BoardView *reader)
 {
-	if (reader->status.connected != 0)
+	if (reader->status.connected != 0 && reader->state == CELL_STREAMING)
 		return "streaming";
 	return reader->state == CELL_IDLE ? "waiting" : "connecting";
 }

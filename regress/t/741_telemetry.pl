@@ -70,19 +70,22 @@ cmp_ok($here->{replay_lag}, '<', 2 * $there, 'no more than twice what the server
 cmp_ok($here->{replay_lag}, '>', $there / 2, 'no less than half of it');
 cmp_ok($here->{$_}, '<', $delay / 2, "$_ is shorter") foreach qw(write_lag flush_lag);
 ok(wait_for_replay($primary, $standby{routed}), 'it gets there');
-becomes { !defined row('routed')->{replay_lag} } 'one that is idle has no lag, as with a server';
-ok(!defined row('routed')->{$_}, "and no $_") foreach qw(write_lag flush_lag);
+becomes {
+		my $row = row('routed');
+		return defined $row->{pid} && !grep { defined $row->{$_} } qw(write_lag flush_lag replay_lag);
+	}
+	'one that is idle has no lag, as with a server';
 
 # -- what is sent, and when it answers -----------------------------------------------------
 
 my $before = row('routed');
 $primary->safe_psql('postgres', "SELECT pg_logical_emit_message(true, '', repeat('x', 300000))");
 ok(wait_for_replay($primary, $standby{routed}), 'more WAL');
-my $after = row('routed');
+my $after;
+becomes { $after = row('routed'); ($after->{reply_time} // '') gt $before->{reply_time} } 'it has answered since';
 is($after->{sent_bytes} - $before->{sent_bytes},
 	lsn_number($after->{sent_lsn}) - lsn_number($before->{sent_lsn}), 'what is sent is counted');
 cmp_ok($after->{sent_bytes}, '>', $before->{sent_bytes} + 300000, 'all of it');
-cmp_ok($after->{reply_time}, 'gt', $before->{reply_time}, 'it has answered since');
 is($after->{source}, 'ring', 'from the ring');
 my $activity = $wb->show_row('activity', 'application_name', 'routed');
 like($activity->{command}, qr/^START_REPLICATION .*TIMELINE 1$/, 'the command that runs');
@@ -136,9 +139,9 @@ my $filtered = $wb->add_standby('filtered');
 ok(wait_for_replay($primary, $filtered), 'a filtered standby');
 $primary->safe_psql('secret', "CREATE TABLE s AS SELECT repeat('y', 1000) FROM generate_series(1, 500)");
 ok(wait_for_replay($primary, $filtered), 'that is not to have everything');
-my $row = row('filtered');
-is($row->{filtered}, 't', 'is said to be so');
-cmp_ok($row->{blanked_bytes}, '>', 500_000, 'what is withheld is counted');
+my $row;
+becomes { $row = row('filtered'); ($row->{blanked_bytes} // 0) > 500_000 } 'what is withheld is counted';
+is($row->{filtered}, 't', 'it is said to be so');
 $filtered->stop;
 my $from = lsn_number($primary->lsn('flush'));
 $primary->safe_psql('postgres',
@@ -163,8 +166,8 @@ close $fh;
 my $offset = $wb->log_offset;
 $filtered->start;
 $wb->wait_for_log(qr/worker filtered .*LOG:  standby halted at [0-9A-F\/]+$/m, $offset, 'the stream ends');
-becomes { (row('filtered')->{state} // '') eq 'halted' } 'the standby is halted';
-$row = row('filtered');
+# it comes again and again: of one that has just come it is not known where that was
+becomes { $row = row('filtered'); ($row->{state} // '') eq 'halted' && defined $row->{sent_lsn} } 'the standby is halted';
 like($row->{reason}, qr/incorrect .*checksum/, 'why is told');
 my $halted = lsn_number($row->{sent_lsn} // '0/0');
 cmp_ok($halted, '>', $from, 'it has got what came before');
@@ -184,7 +187,7 @@ sub kept
 	return scalar @alarms;
 }
 
-is(kept(), 0, 'the scope is that of the rule');
+becomes { !kept() } 'the scope is that of the rule';
 $wb->configure(rules => [ { name => 'filtered', user => 'filtered' }, { name => 'all' } ]);
 ok($wb->reload, 'the rule lets everything through');
 becomes { kept() } 'the standby lacks too much to follow';
