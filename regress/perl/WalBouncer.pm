@@ -386,7 +386,9 @@ sub children_of
 		my $line = <$fh> // '';
 		push @children, $1 if $line =~ /^(\d+) \(.*\) [^Z] $pid /;
 	}
-	return sort { $a <=> $b } @children;
+	# sort has no meaning where the caller wants to know how many
+	@children = sort { $a <=> $b } @children;
+	return @children;
 }
 
 sub process_title
