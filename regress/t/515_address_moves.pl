@@ -43,7 +43,15 @@ my $wb = WalBouncer->new('wb', upstream => $primary, settings => { ring_size => 
 		{ name => 'full' } ]);
 $wb->configure(upstream => $relay->conninfo);
 $wb->start_streaming;
-my $reader = $wb->link_of($relay->{pid});
+my $reader = reader_link();
+like($reader, qr/^\d+:\d+$/, 'the reader has a connection');
+
+# The reader and its connection, "pid:port".
+sub reader_link
+{
+	my $pid = $wb->reader;
+	return join ' ', map { "$pid:$_->[0]" } grep { $_->[1] == $relay->{port} } tcp_links($pid);
+}
 
 sub foreign
 {
@@ -124,6 +132,6 @@ is(refusal('full', 'TIMELINE_HISTORY 7'), '55000', 'no history of another cluste
 $relay->lead_to($primary);
 is(refusal('full', 'TIMELINE_HISTORY 7'), '58P01', 'the primary has none');
 
-is($wb->link_of($relay->{pid}), $reader, 'the reader has been on its connection all the time');
+is(reader_link(), $reader, 'the reader has been on its connection all the time');
 
 done_testing();
