@@ -73,15 +73,18 @@ $late->stop;
 
 # a reader that dies as soon as it is there
 my %seen;
+my $offset;
 my $end = time() + 3;
 while (time() < $end)
 {
 	my $reader = $wb->reader or next;
 	$seen{$reader} = 1;
+	# stopped, it says nothing behind the offset any more
+	kill 'STOP', $reader;
+	$offset = $wb->log_offset;
 	kill 'KILL', $reader;
 }
 cmp_ok(scalar(keys %seen), '<', 15, 'it is restarted with back-off: ' . keys(%seen) . ' times');
-my $offset = $wb->log_offset;
 $wb->wait_for_log(qr/streaming from upstream/, $offset, 'and it comes back');
 ok($rx->alive, 'its client stayed connected');
 

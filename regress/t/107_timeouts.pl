@@ -10,14 +10,14 @@ use WalBouncer;
 
 my $primary = new_primary('primary', conf => "wal_sender_timeout = 0\n");
 my $wb = WalBouncer->new('wb', upstream => $primary,
-	settings => { wal_sender_timeout => '1s', wal_receiver_timeout => '2s' });
+	settings => { wal_sender_timeout => '3s', wal_receiver_timeout => '3s' });
 $wb->start_streaming;
 my $rx = $wb->receive('rx');	# answers when asked
 my $link = $wb->link_of($rx->pid);
 
 # a silent one
 my $offset = $wb->log_offset;
-my $wire = $wb->wire(timeout => 10);
+my $wire = $wb->wire(timeout => 30);
 $wire->startup(application_name => 'mute');
 $wire->query('START_REPLICATION ' . $primary->lsn('flush') . ' TIMELINE 1');
 my $asked = 0;

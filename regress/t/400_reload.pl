@@ -98,6 +98,6 @@ step('seven', 'restart-only change');
 same_dump($primary, $standby, $_) foreach qw(kept postgres);
 log_clean($standby, 0);
 ok($rx->alive, 'the receiver has lived through all this');
-isnt(grep_files('later_six', $rx->dir), '', 'and has what the standby has not');
+ok(poll_until(sub { grep_files('later_six', $rx->dir) ne '' }), 'and has what the standby has not');
 
 done_testing();

@@ -5,6 +5,7 @@
 
 use strict;
 use warnings;
+use List::Util qw(max min);
 use Test::More;
 use Time::HiRes qw(time);
 use WalBouncer;
@@ -99,13 +100,11 @@ sub flow
 }
 
 # a worker is stopped
-my ($usual) = flow();
+my $usual = max(map { (flow())[0] } 1 .. 2);
 my $stopped = worker_of('stopped');
 kill 'STOP', $stopped;
 my @flow = map { [flow()] } 1 .. 3;
-my ($fastest) = sort { $a <=> $b } map { $_->[0] } @flow;
-cmp_ok($fastest, '<', 1.5 * $usual + 0.5,
-	sprintf('worker stopped: nobody else is slower (%.2f s, before %.2f s)', $fastest, $usual));
+my $fastest = min(map { $_->[0] } @flow);
 ok(!-e $rx{stopped}->dir . "/$flow[0][1]", 'worker stopped: its client waits');
 kill 'CONT', $stopped;
 foreach my $segment (map { $_->[1] } @flow)
@@ -113,6 +112,10 @@ foreach my $segment (map { $_->[1] } @flow)
 	ok($rx{stopped}->wait_for_segment($segment), 'after SIGCONT its client gets it');
 	same_bytes('stopped', $segment);
 }
+# the machine may have got busier meanwhile
+$usual = max($usual, map { (flow())[0] } 1 .. 2);
+cmp_ok($fastest, '<', 1.5 * $usual + 0.5,
+	sprintf('worker stopped: nobody else was slower (%.2f s, before and after %.2f s)', $fastest, $usual));
 is_deeply(links(), $before, 'and the connections are the same');
 ok(wait_for_walsenders($primary, 1), 'one walsender again');
 is($wb->pid, $pid, 'the same supervisor');

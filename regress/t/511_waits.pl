@@ -24,7 +24,7 @@ sub rules
 }
 
 my $wb = WalBouncer->new('wb', upstream => $primary, rules => rules(),
-	settings => { ring_size => '1MB', spool_size => 0, wal_sender_timeout => '4s', wal_receiver_timeout => '4s' });
+	settings => { ring_size => '1MB', spool_size => 0, wal_sender_timeout => '10s', wal_receiver_timeout => '4s' });
 $wb->start_streaming;
 
 # how often a process has been given the CPU, and its CPU time in seconds
@@ -51,7 +51,7 @@ sub worker_of
 sub has_gone
 {
 	my $pid = shift;
-	return poll_until { process_title($pid) !~ /^walbouncer: worker/ } 10;
+	return poll_until { process_title($pid) !~ /^walbouncer: worker/ } 30;
 }
 
 # A client that has asked for WAL from behind the ring, and does not read.
@@ -90,20 +90,25 @@ sleep 3;
 cmp_ok(cpu($pid) - $before, '<', 0.5, 'a rule that cannot be compiled: the worker sleeps');
 $wb->configure(upstream_settings => { catalog_database => 'postgres' });
 $wb->reload;
-ok($wire->read_message(10), 'then it goes on');
+ok($wire->read_message(30), 'then it goes on');
 
 # the worker's own connection is dead
-my ($sender) = $primary->safe_psql('postgres',
-	"SELECT pid FROM pg_stat_replication WHERE application_name = 'walbouncer_catchup'");
+my $sender;
+ok(poll_until(sub {
+		$sender = $primary->safe_psql('postgres',
+			"SELECT pid FROM pg_stat_replication WHERE application_name = 'walbouncer_catchup'");
+		return $sender =~ /^\d+$/;
+	}), 'over a connection of its own');
+$offset = $wb->log_offset;
 kill 'STOP', $sender;
 my $stopped = time();
 1 while $wire->read_message(1) && time() - $stopped < 20;
-$wb->wait_for_log(qr/worker stalled .*nothing has come from upstream/, 0,
+$wb->wait_for_log(qr/worker stalled .*nothing has come from upstream/, $offset,
 	'a dead connection of its own is given up');
 my $last;
 my $end = lsn_number($primary->lsn('flush'));
-my $deadline = time() + 30;
-while ((my ($type, $body) = $wire->read_message(5)) && time() < $deadline)
+my $deadline = time() + 60;
+while ((my ($type, $body) = $wire->read_message(30)) && time() < $deadline)
 {
 	$last = unpack('x Q>', $body) + length($body) - 25 if $type eq 'd' && $body =~ /^w/;
 	last if $last && $last >= $end;
@@ -135,8 +140,7 @@ $wire = $wb->wire;
 $wire->startup(user => 'leaver');
 $wire->send_message('Q', "START_REPLICATION $now TIMELINE 7\0");
 sleep 0.5;
-$pid = worker_of('leaver');
-ok($pid, 'a worker looks for a timeline');
+ok(poll_until(sub { $pid = worker_of('leaver') }), 'a worker looks for a timeline');
 $wire->close;
 ok(has_gone($pid), 'its client leaves, and so does it');
 

@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use File::Path qw(rmtree);
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 use WalBouncer;
 
 my $old = new_primary('old', initdb => ['--wal-segsize=1']);
@@ -24,10 +24,9 @@ $wb->start_streaming;
 my $wire = $wb->wire;
 $wire->startup;
 $wire->query("START_REPLICATION $begin TIMELINE 1");
-sleep 1;
-is($old->safe_psql('postgres',
-		"SELECT count(*) FROM pg_stat_replication WHERE application_name = 'walbouncer_catchup'"),
-	1, 'a worker reads over a connection of its own, and its client waits');
+ok($old->poll_query_until('postgres',
+		"SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'walbouncer_catchup'"),
+	'a worker reads over a connection of its own, and its client waits');
 
 # the old primary goes on, and nobody is to have that
 $new->promote;
@@ -40,8 +39,8 @@ ok($wb->reload, 'the reader is sent to the new primary');
 $wb->wait_for_log(qr/streaming from upstream .* on timeline 2/, $offset, 'and is there');
 
 my ($last, $end) = (0, '');
-my $deadline = time() + 30;
-while (time() < $deadline && (my ($type, $body) = $wire->read_message(5)))
+my $deadline = time() + 60;
+while (time() < $deadline && (my ($type, $body) = $wire->read_message(30)))
 {
 	$last = unpack('x Q>', $body) + length($body) - 25 if $type eq 'd' && $body =~ /^w/;
 	$end = $type;

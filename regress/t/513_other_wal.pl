@@ -52,7 +52,8 @@ sub refused
 
 	like($result->{err}, qr/^ERROR: +$other\nDETAIL: .*\nHINT: /m, "$what: REPOINT is refused");
 	is($wb->reader, $reader, "$what: the reader is the same");
-	is($wb->show_row('upstream', 'state', 'streaming')->{port}, $primary->port, "$what: and the upstream");
+	ok(poll_until(sub { ($wb->show_row('upstream', 'state', 'streaming') // { port => 0 })->{port} == $primary->port }),
+		"$what: and the upstream");
 
 	my $offset = $wb->log_offset;
 	$wb->configure(upstream => $part);
@@ -102,7 +103,13 @@ $primary->start;
 write_everywhere('lost');
 goes_on('before the loss');
 $primary->stop('immediate');
-my $had = $full->safe_psql('postgres', 'SELECT pg_last_wal_receive_lsn()');
+# it has all that has come up to the end of the stream
+my $had;
+ok(poll_until(sub {
+		my ($upstream) = $wb->show('upstream');
+		$had = $full->safe_psql('postgres', 'SELECT pg_last_wal_receive_lsn()');
+		return $upstream->{state} ne 'streaming' && $upstream->{received_lsn} eq $had;
+	}), 'the primary is away');
 rename $data, "$data.after" or die $!;
 rename "$data.before", $data or die $!;
 $offset = $wb->log_offset;
