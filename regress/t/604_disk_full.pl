@@ -76,7 +76,8 @@ foreach my $guard (0, '8MB')
 	poll_until { return 1 if $wb->log_content($offset) =~ /the spool stops at/; fill(1) unless $guard; return 0 } 60;
 	$wb->wait_for_log($guard ? qr/less than spool_min_free is free/ : qr/No space left on device/, $offset, "$what is full, and the log says so");
 	$wb->wait_for_log(qr/the spool stops at/, $offset, 'and what becomes of it');
-	my $stuck = spooled_until();
+	my $stuck;
+	poll_until { ($stuck = spooled_until()) eq ($wb->show('spool'))[0]{flushed_lsn} };
 	foreach my $i (1 .. 5)
 	{
 		fill(3);
@@ -93,14 +94,14 @@ foreach my $guard (0, '8MB')
 	rmtree($_) foreach glob "$small/ballast";
 }
 
-# segments are whole and the primary's
+# segments are whole and the primary's; nobody removes one meanwhile
+$wb->stop;
 my @files = grep { /\/[0-9A-F]{24}$/ } glob "$small/state/spool/*";
 cmp_ok(scalar(@files), '>', 2, scalar(@files) . ' segments');
 # one that has been removed since is not bad
 my @bad = grep { my ($name) = m{([^/]+)$}; system('cmp', '-s', $_, $primary->data_dir . "/pg_wal/$name") != 0 && -e } @files;
 is("@bad", '', 'each has the primary\'s bytes');
 $wb->log_unlike(qr/has a gap/, 0, 'nothing was left out');
-$wb->stop;
 system("rm -rf $small/*");
 
 done_testing();

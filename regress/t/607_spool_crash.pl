@@ -70,7 +70,8 @@ $wb->wait_for_log(qr/streaming from upstream/, $offset, 'the upstream is back');
 $primary->safe_psql('postgres', "SELECT pg_logical_emit_message(true, '', 'more')");
 take(length($good) + 1, 10);
 cmp_ok(length $wal, '>', length $good, 'WAL goes on from the ring');
-is(open_in_spool(), 0, 'and no file of the spool is open');
+my $none = poll_until { open_in_spool() == 0 };
+ok($none, 'and no file of the spool is open');
 $wire->close;
 
 done_testing();

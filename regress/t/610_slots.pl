@@ -119,6 +119,8 @@ foreach my $major (majors())
 	ok($rx->alive, "$major: the first one does not mind");
 
 	# its worker is killed: the slot is free, and where it was or a little behind
+	kill 'STOP', $pid;
+	$before = restart_lsn($wire, 'rx');
 	kill 'KILL', $pid;
 	ok(poll_until(sub { !$rx->alive }), "$major: pg_receivewal has lost its worker");
 	my $start = lsn_text($before - $before % $segment_size);
@@ -173,6 +175,8 @@ foreach my $major (majors())
 	is(sqlstate_of($wire, "START_REPLICATION SLOT \"st\" $start TIMELINE 1"), '55006',
 		"$major: a second user of it");
 	$standby->stop;
+	# what it has said last may yet have to be read
+	ok(poll_until(sub { !$wb->show_row('standbys', 'slot_name', 'st') }), "$major: the standby has left");
 	my $stopped = restart_lsn($wire, 'st');
 	cmp_ok($stopped, '>=', $lsn, "$major: the standby leaves, its slot stays");
 	some_wal($primary);

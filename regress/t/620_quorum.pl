@@ -61,6 +61,8 @@ sub policy
 {
 	$wb->configure(upstream_settings => { acknowledge => shift });
 	$wb->reload or die 'not reloaded';
+	# the reader takes it before it reports the next time but one
+	reports_again();
 }
 
 sub join_standby

@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(time);
 use WalBouncer;
 
-my $old = new_primary('old', conf => "wal_sender_timeout = 2s\n");
+my $old = new_primary('old', conf => "wal_sender_timeout = 4s\n");
 $old->safe_psql('postgres', 'CREATE TABLE t (t text)');
 
 sub rules
@@ -23,7 +23,7 @@ sub rules
 
 # no spool: what the ring has lost comes from the upstream
 my $wb = WalBouncer->new('wb', upstream => $old, rules => rules('0'),
-	settings => { ring_size => '1MB', spool_size => '0', wal_sender_timeout => '2s' });
+	settings => { ring_size => '1MB', spool_size => '0', wal_sender_timeout => '4s' });
 $wb->start_streaming;
 my ($now, $delayed) = map { $wb->add_standby($_) } qw(now delayed);
 ok(wait_for_replay($old, $_), $_->name . ' has all') foreach $now, $delayed;
