@@ -66,8 +66,11 @@ sub steady
 		map { my $row = $_; [ map { my $v = normal($row->{$_}); $_ eq 'filtered' && $bool && defined $v ? ($v eq '1' ? 't' : $v eq '0' ? 'f' : $v) : $v } @steady ] } @_ ];
 }
 
-my @shown = $wb->show('standbys');
-is(scalar @shown, 2, 'two standbys');
+my @shown;
+ok(poll_until(sub {
+		@shown = $wb->show('standbys');
+		return 2 == grep { $_->{state} eq 'streaming' && $_->{source} eq 'ring' } @shown;
+	}), 'two standbys');
 is($shown[0]{usename} eq 'standby' || $shown[1]{usename} eq 'standby' ? 1 : 0, 1, 'one of them is the server');
 my %types = (pid => 23, rule => 25, client_port => 23, backend_start => 1184, timeline => 20, sent_lsn => 3220,
 	sent_lag_bytes => 20, replay_lag => 701, reply_time => 1184, filtered => 16);
@@ -175,6 +178,8 @@ END
 foreach my $mode ([ 'simple', $script ], [ 'extended', $script ], [ 'prepared', $script ],
 	[ 'extended', $pipelined ], [ 'prepared', $pipelined ])
 {
+	# places are few
+	poll_until { 1 == grep { $_->{backend_type} eq 'console' } $wb->show('activity') };
 	my $out = output_of("pgbench -M $mode->[0]", 'pgbench', '-n', '-M', $mode->[0], '-c', 4, '-j', 2, '-t', 50, '-f', $mode->[1],
 		'-h', $wb->socket_dir, '-p', $wb->port, '-U', $user, 'walbouncer');
 	like($out, qr{number of transactions actually processed: 200/200}, "pgbench -M $mode->[0]: all of them");

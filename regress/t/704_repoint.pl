@@ -117,8 +117,8 @@ is($wb->reader, $reader, 'the reader has not even been disturbed');
 
 	$wire->send_message('Q', 'REPOINT ' . quote($conninfo) . "\0");
 	ok(push(@held, $silent->accept), 'it is being asked again');
-	my @scouts = WalBouncer::children_of($pid);
-	is(scalar @scouts, 1, 'by a process');
+	my @scouts;
+	ok(poll_until(sub { 1 == (@scouts = WalBouncer::children_of($pid)) }), 'by a process');
 	$wire->close;
 	ok(poll_until(sub { !-e "/proc/$pid" && !grep { -e "/proc/$_" } @scouts }), 'who leaves takes it along');
 
@@ -174,6 +174,7 @@ $wb->log_unlike(qr/$secret/, $offset, 'TEMPORARY: nor logged');
 # -- after a failover --------------------------------------------------------
 
 $link = $wb->standby_link($standby);
+ok(wait_for_replay($old, $new), 'the heir has all');
 $old->stop('immediate');
 $new->promote;
 $new->safe_psql('postgres', "INSERT INTO t VALUES ('after')");
@@ -228,7 +229,7 @@ ok(wait_for_replay($new, $standby), 'the standby follows');
 my $loop = $wb->console('REPOINT ' . quote(conninfo($standby)));
 is($loop->{status}, 0, 'a standby of ours');
 like($loop->{err}, qr/WARNING:  the new upstream is a standby, and may be one of ours\nDETAIL: .*: "standby"\.  Nothing/, 'a standby of ours: with a warning');
-is(upstream()->{port}, $standby->port, 'a standby of ours: it is the upstream');
+ok(poll_until(sub { upstream()->{port} == $standby->port }), 'a standby of ours: it is the upstream');
 $new->safe_psql('postgres', "INSERT INTO t VALUES ('circle')");
 is($wb->console('REPOINT DEFAULT')->{status}, 0, 'a standby of ours: DEFAULT');
 ok(wait_for_replay($new, $standby), 'the standby follows');

@@ -183,7 +183,14 @@ is(standby_row('local')->{client_port}, -1, 'its port is as in pg_stat_replicati
 is(standby_row('receiver')->{filtered}, 'f', 'nothing is withheld from the other');
 is(standby_row('receiver')->{replay_lsn}, undef, 'which replays nothing');
 
-my $upstream = $wb->show_row('upstream', 'state', 'streaming');
+my ($upstream, $ring);
+ok(poll_until(sub {
+			($upstream) = $wb->show('upstream');
+			($ring) = $wb->show('ring');
+			return $ring->{head_lsn} eq $upstream->{received_lsn};
+		}),
+	'the head of the ring is what has been received');
+is($upstream->{state}, 'streaming', 'the upstream streams');
 is($upstream->{system_identifier}, sql('SELECT system_identifier FROM pg_control_system()'), 'system identifier');
 is($upstream->{timeline}, 1, 'timeline of the upstream');
 is($upstream->{server_version_num}, sql('SHOW server_version_num'), 'its version');
@@ -191,9 +198,7 @@ is($upstream->{port}, $primary->port, 'its port');
 is($upstream->{last_error}, undef, 'no error');
 is($upstream->{connects}, 1, 'connected once');
 
-my ($ring) = $wb->show('ring');
 is($ring->{size}, 64 << 20, 'size of the ring');
-is($ring->{head_lsn}, $upstream->{received_lsn}, 'its head');
 is($ring->{bytes}, lsn_number($ring->{head_lsn}) - lsn_number($ring->{tail_lsn}), 'what is in it');
 
 # -- rules, decisions, processes ---------------------------------------------
@@ -330,7 +335,7 @@ unlike(join(' ', map { $_ // '' } map { values %$_ } $wb->show('config'), $wb->s
 
 # -- alarms ------------------------------------------------------------------
 
-is(alarms(), '', 'no alarm');
+ok(poll_until(sub { alarms() eq '' }), 'no alarm');
 $wb->write_config("$text\nnonsense = 1;\n");
 ok(!$wb->reload, 'a reload that fails');
 my ($alarm) = $wb->show('alarms');
@@ -338,7 +343,7 @@ is("$alarm->{severity} $alarm->{source}", 'warning configuration', 'is an alarm'
 like($alarm->{message}, qr/unknown setting "nonsense"/, 'that says why');
 $wb->configure;
 ok($wb->reload, 'one that does not');
-is(alarms(), '', 'ends it');
+ok(poll_until(sub { alarms() eq '' }), 'ends it');
 
 # Three standbys get no further, and then the upstream goes away: what each of that is
 # called takes its time, and so all of it is looked at together.
@@ -378,8 +383,7 @@ like($upstream->{last_error}, qr/^could not connect/, 'and why');
 is(scalar(grep { $_->{state} ne 'streaming' } $wb->show('standbys')), 0, 'the standbys stay');
 $primary->start;
 ok(poll_until(sub { alarms() eq '' }), 'it is back');
-($upstream) = $wb->show('upstream');
-is($upstream->{state}, 'streaming', 'connected once more');
+ok(poll_until(sub { $wb->show_row('upstream', 'state', 'streaming') }), 'connected once more');
 
 $_->stop foreach $part, $mute;
 $wb->stop;

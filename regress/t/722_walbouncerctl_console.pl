@@ -40,6 +40,17 @@ sub ctl_json
 	return @{ $json->decode($r->{out}) };
 }
 
+# Waits.
+sub streams_from_ring
+{
+	my $who = shift;
+
+	return poll_until {
+		my $row = $wb->show_row('standbys', 'application_name', $who) // $wb->show_row('standbys', 'usename', $who);
+		return $row && $row->{state} eq 'streaming' && ($row->{source} // '') eq 'ring';
+	};
+}
+
 # -- what can be shown -----------------------------------------------------------
 
 my $help = ctl('show', 'help');
@@ -59,7 +70,9 @@ sub as_text
 	return $value;
 }
 
+# what a filter has decided is there, and stays
 my $rx = $wb->receive('part');
+ok(streams_from_ring('part'), 'a receiver');
 my %stable = map { $_ => 1 } qw(config rules version slots databases help);
 foreach my $view (@views)
 {
@@ -144,8 +157,8 @@ $wb->configure;
 my $standby = $wb->add_standby('part', application_name => q(very"far));
 wait_for_replay($primary, $standby);
 my $name = q(very"far);
-my ($row) = grep { ($_->{application_name} // '') eq $name } ctl_json('show', 'standbys');
-is($row->{state}, 'streaming', 'a standby with a quote in its name');
+ok(streams_from_ring($name), 'a standby with a quote in its name');
+my $row;
 my $link = $wb->standby_link($standby);
 ($row) = ctl_json('pause', $name);
 is($row->{application_name}, $name, 'pause: it is told which');
@@ -170,8 +183,7 @@ ok(poll_until(sub { slurp_file($standby->logfile, $standby_log) =~
 	'and so does the log of the standby');
 ok(poll_until(sub { ($wb->standby_link($standby) // $link) ne $link }, 20), 'it comes again');
 $link = $wb->standby_link($standby);
-($row) = grep { ($_->{application_name} // '') eq $name } ctl_json('show', 'standbys');
-($row) = ctl_json('disconnect', $row->{pid});
+($row) = ctl_json('disconnect', (split /:/, $link)[0]);
 is($row->{application_name}, $name, 'disconnect by process id');
 ok(poll_until(sub { ($wb->standby_link($standby) // $link) ne $link }, 20), 'it comes again');
 $link = $wb->standby_link($standby);
@@ -197,6 +209,8 @@ is($wb->standby_link($standby), $link, 'the standby has stayed connected');
 
 # -- top, printed ------------------------------------------------------------------
 
+ok(poll_until(sub { $wb->show_row('upstream', 'state', 'streaming') }), 'the upstream streams');
+ok(streams_from_ring($name), 'so does the standby');
 my $begin = time();
 $r = ctl('top', '-n', 2, '-i', 0.5);
 is($r->{status}, 0, 'top -n 2');

@@ -73,12 +73,12 @@ sub log_to
 
 log_to($file, log_connections => 'true', log_disconnections => 'true');
 $wb->start_streaming;
-is(common_file(), $file, 'all processes write to log_file');
+ok(poll_until(sub { common_file() eq $file }), 'all processes write to log_file');
 like(slurp_file($stderr), qr/the log goes on by log_destination "stderr", log_file "\Q$file\E"/, 'which standard error says');
 
 my $rx = $wb->receive('rx', user => 'user', application_name => 'app');
-like($wb->log_content, qr/worker 127\.0\.0\.1:\d+ LOG:  connection received: host=127\.0\.0\.1 port=\d+\n/, 'a connection');
-like($wb->log_content, qr/worker app 127\.0\.0\.1:\d+ LOG:  replication connection authorized: user=user application_name=app rule=everything\n/, 'is let in');
+$wb->wait_for_log(qr/worker 127\.0\.0\.1:\d+ LOG:  connection received: host=127\.0\.0\.1 port=\d+\n/, 0, 'a connection');
+$wb->wait_for_log(qr/worker app 127\.0\.0\.1:\d+ LOG:  replication connection authorized: user=user application_name=app rule=everything\n/, 0, 'is let in');
 
 # Those that wait for something else meanwhile: for a slot that is in use, for the first
 # word of a client, for a server that does not answer.
@@ -86,6 +86,7 @@ my $of_slot = $wb->wire;
 $of_slot->startup(user => 'slot', application_name => 'slot');
 $of_slot->query('CREATE_REPLICATION_SLOT s PHYSICAL');
 my $uses_slot = $wb->receive('uses', options => [ '--slot', 's' ]);
+ok(poll_until(sub { ($wb->show_row('slots', 'slot_name', 's') // { active => '' })->{active} eq 't' }), 'a slot is in use');
 $of_slot->send_message('Q', "DROP_REPLICATION_SLOT s WAIT\0");
 my $says_nothing = $wb->wire;
 my $no_answer = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "could not listen: $!";
@@ -124,7 +125,7 @@ ok(poll_until(sub { common_file() eq $file }), 'until it can');
 $wb->configure(settings => { log_file => $wb->dir . '/none/log' });
 is($wb->reload, 0, 'a reload with one in a directory that is missing');
 like($wb->log_content, qr/ERROR:  could not open log file "\S+none\/log": No such file or directory\n/, 'is an error');
-is(common_file(), $file, 'and nothing changes');
+ok(poll_until(sub { common_file() eq $file }), 'and nothing changes');
 like(join(' ', map { $_->{message} } $wb->show('alarms')), qr/the last reload has changed nothing: could not open log file/,
 	'which is an alarm');
 like($wb->console('RELOAD')->{err}, qr/^ERROR:  could not open log file/, 'and what RELOAD says');
@@ -162,8 +163,13 @@ my $theirs_all = join '', map { slurp_file($_) } $server_log;
 foreach my $what (sort keys %pairs)
 {
 	my $we = find_json($json, $pairs{$what});
-	my ($they) = grep { ($_->{message} // '') =~ /^(?:replication )?$what/ && ($_->{application_name} // 'app') eq 'app' }
-	  map { parse($_) } split /\n/, slurp_file($server_log);
+	my $they;
+	# its lines go through another process
+	poll_until {
+		($they) = grep { ($_->{message} // '') =~ /^(?:replication )?$what/ && ($_->{application_name} // 'app') eq 'app' }
+		  map { parse($_) } split /\n/, slurp_file($server_log);
+		return $they;
+	} 30;
 	ok($we->{pid} && $they->{pid}, "$what: both servers say so") or next;
 	is(join(' ', grep { !exists $they->{$_} } grep { !/^(?:remote_port|application_name|user)$/ } sort keys %$we), '', "$what: every key is PostgreSQL's");
 	my @shared = grep { exists $they->{$_} } sort keys %$we;
@@ -289,7 +295,8 @@ chmod 0000, $wb->dir . '/state/spool' or die $!;
 $offset = $wb->log_offset;
 $wb->start;
 $wb->wait_for_log(qr/spooler ERROR:  could not .*spool": Permission denied\n.*spooler WARNING:  the spool stops/, $offset, 'a spool that cannot be read is in the log');
-my ($spooler) = grep { process_title($_) =~ /spooler waiting for the disk/ } $wb->processes;
+my $spooler;
+ok(poll_until(sub { ($spooler) = grep { process_title($_) =~ /spooler waiting for the disk/ } $wb->processes }), 'and in the title');
 $slept = sched_switches($spooler);
 ok(poll_until(sub { sched_switches($spooler) > $slept + 3 }), 'it is tried several times');
 $said = () = $wb->log_content($offset) =~ /Permission denied/g;
