@@ -59,6 +59,10 @@ ok(wait_for_replay($primary, $standby), 'a standby streams');
 
 my ($text, %labels, %type);
 
+# What the manual says that there is.
+my ($section) = slurp_file("$ENV{TEST_SRCDIR}/etc/walbouncer.1") =~ /^\.Ss Metrics\n(.*?)^\.S[sh] /ms;
+my %documented = map { $_ => 1 } ($section // '') =~ /^\.It Li (\w+)/mg;
+
 # Times of a standby are known as soon as it has replied to something.
 sub read_metrics
 {
@@ -77,8 +81,9 @@ sub read_metrics
 ok(poll_until(sub {
 		$primary->safe_psql('kept', 'INSERT INTO t VALUES (1)');
 		read_metrics();
-		return $labels{walbouncer_standby_replay_lag_seconds} && $labels{walbouncer_wal_bytes_total};
-	}), 'metrics of a standby and of the WAL');
+		return $labels{walbouncer_standby_replay_lag_seconds} && $labels{walbouncer_wal_bytes_total}
+		  && !grep { !$labels{$_} } keys %documented;
+	}), 'metrics of a standby, of its slot and of the WAL');
 cmp_ok(scalar keys %labels, '>', 40, 'there are metrics');
 promtool('promtool check metrics', $text, qw(check metrics));
 foreach my $name (sort keys %type)
@@ -88,8 +93,6 @@ foreach my $name (sort keys %type)
 
 # -- what the manual says ----------------------------------------------------
 
-my ($section) = slurp_file("$ENV{TEST_SRCDIR}/etc/walbouncer.1") =~ /^\.Ss Metrics\n(.*?)^\.S[sh] /ms;
-my %documented = map { $_ => 1 } ($section // '') =~ /^\.It Li (\w+)/mg;
 is(join(' ', grep { !$documented{$_} } sort keys %labels), '', 'the manual lists all metrics');
 is(join(' ', grep { !$labels{$_} } sort keys %documented), '', 'and no others');
 
