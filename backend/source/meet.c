@@ -4,19 +4,25 @@
  */
 #include "base.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "process/pgconn.h"
+#include "process/signals.h"
 #include "source/meet.h"
 #include "source/overlap.h"
 #include "spool/spooldir.h"
 #include "util/log.h"
+#include "util/monotime.h"
 #include "wal/page.h"
 
 /* Also what a standby waits for, which is patient for 60 s. */
 #define COMMAND_TIMEOUT_MS 10000
+/* A standby that is to become the upstream may be a little behind. */
+#define CATCH_UP_MS 2000
+#define CATCH_UP_POLL_MS 20
 
 /* What a server reports to its clients: wal-sender's guc.h GUC_REPORT, 13 to 18. */
 static const char *const reported[] = {
@@ -344,11 +350,49 @@ check_position(const Facts *facts, const History *line,
 	return errinfo_hint(err, "Check upstream.conninfo.");
 }
 
+/*
+ * What has less than is here cannot be held to it yet, and by the time that it is asked
+ * for what comes next it may have that, and something else before.
+ */
+static bool
+await_position(const Position *position, Upstream *up, ErrInfo *err)
+{
+	int64_t until = monotime_ms() + CATCH_UP_MS;
+	TimeLineId tli = up->facts.tli;
+	Lsn end;
+
+	if (!history_end(&up->line, position->tli, &end))
+		return true;
+	end = Min(end, position->lsn);
+	while (up->end < end)
+	{
+		if (signals_stop_requested() || monotime_ms() >= until)
+		{
+			errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
+				"upstream has less WAL than what is here");
+			return errinfo_detail(err,
+				"The upstream at %s port %s has WAL up to " LSN_FORMAT
+				", and here it goes up to " LSN_FORMAT ".",
+				up->facts.host, up->facts.port, LSN_ARGS(up->end),
+				LSN_ARGS(end));
+		}
+		poll(NULL, 0, CATCH_UP_POLL_MS);
+		if (!identify_system(up->conn, &up->facts, &up->end, err))
+			return false;
+		if (up->facts.tli != tli)
+			return errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
+				"upstream is on timeline %u, and was on timeline %u",
+				up->facts.tli, tli);
+	}
+	return true;
+}
+
 bool
 meet_position(const Config *config, const Ring *ring, const Position *position,
 	Upstream *up, ErrInfo *err)
 {
 	return check_position(&up->facts, &up->line, position, err) &&
+		   await_position(position, up, err) &&
 		   overlap_check(
 			   config, up->conn, ring, position, &up->line, up->end, err);
 }
@@ -416,27 +460,6 @@ meet_upstream(const Config *config, const Ring *ring, const Position *position,
 	return up->conn != NULL;
 }
 
-/*
- * What the reader has had from the upstream that has.  What has less cannot be held to
- * what is here, and is another server, or one that has not caught up yet.
- */
-static bool
-check_end(const Upstream *up, const Position *position, ErrInfo *err)
-{
-	Lsn end;
-
-	if (!history_end(&up->line, position->tli, &end) ||
-		up->end >= Min(end, position->lsn))
-		return true;
-	errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
-		"upstream has less WAL than what is here");
-	return errinfo_detail(err,
-		"The upstream at %s port %s has WAL up to " LSN_FORMAT
-		", and here it goes up to " LSN_FORMAT ".",
-		up->facts.host, up->facts.port, LSN_ARGS(up->end),
-		LSN_ARGS(position->lsn));
-}
-
 bool
 meet_check(const Config *config, PGconn *conn, const Ring *ring, ErrInfo *err)
 {
@@ -445,6 +468,5 @@ meet_check(const Config *config, PGconn *conn, const Ring *ring, ErrInfo *err)
 	Upstream up;
 
 	return identify(conn, &up, err) &&
-		   check_server(config, ring, &position, &up, err) &&
-		   check_end(&up, &position, err);
+		   check_server(config, ring, &position, &up, err);
 }

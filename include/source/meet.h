@@ -33,8 +33,9 @@ typedef struct Upstream
 /*
  * Connect, and find out what it is.  False, with err, if no server of the conninfo
  * can be reached, or none is what the standbys hang on: the same database system,
- * with the timeline of position in its history, and with the WAL that is here as far
- * as both have it (overlap.h).
+ * with the timeline of position in its history, and with the WAL that is here: it has
+ * as much of it as belongs to its history, and the same as far as that can be compared
+ * (overlap.h).
  */
 MUST_CHECK bool meet_upstream(const Config *config, const Ring *ring,
 	const Position *position, Upstream *up, ErrInfo *err);
@@ -47,9 +48,9 @@ MUST_CHECK bool meet_position(const Config *config, const Ring *ring,
 	const Position *position, Upstream *up, ErrInfo *err);
 
 /*
- * Whether the server at an idle connection is one, and has all that is here: the place
- * where the reader has found the upstream may lead elsewhere by now.  For those who
- * have a connection of their own.
+ * Whether the server at an idle connection is one, too: the place where the reader has
+ * found the upstream may lead elsewhere by now.  For those who have a connection of
+ * their own.
  */
 MUST_CHECK bool meet_check(
 	const Config *config, PGconn *conn, const Ring *ring, ErrInfo *err);

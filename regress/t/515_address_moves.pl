@@ -95,7 +95,12 @@ foreach my $case ([ 'the twin, shorter', $twin, qr/upstream has less WAL than wh
 	$relay->lead_to($node);
 	$rx = $wb->receive('full');
 	$wb->wait_for_log(qr/worker .*WARNING:  $reason/, $offset, "$name: is refused");
-	foreign(20) if $name =~ /shorter/;
+	if ($name =~ /shorter/)
+	{
+		like($wb->console("REPOINT '" . WalBouncer::node_conninfo($twin) . "'")->{err}, qr/^ERROR: +$reason/m,
+			"$name: nor does the reader go there");
+		foreign(20);
+	}
 	$rx->stop;
 	is(join(' ', $rx->segments), $before, "$name: none of its WAL has come");
 }
