@@ -105,11 +105,17 @@ sub conninfo
 sub silence { kill 'STOP', shift->{pid}; return; }
 sub speak   { kill 'CONT', shift->{pid}; return; }
 
+sub is_silent
+{
+	my $self = shift;
+	return slurp_file("/proc/$self->{pid}/stat") =~ /\) T /;
+}
+
 # Whether it has fallen silent by itself; waits for that.
 sub fell_silent
 {
 	my $self = shift;
-	return poll_until { slurp_file("/proc/$self->{pid}/stat") =~ /\) T / };
+	return poll_until { $self->is_silent };
 }
 
 sub stop

@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use PostgreSQL::Test::RecursiveCopy;
 use PostgreSQL::Test::Utils;
+use Relay;
 use Test::More;
 use WalBouncer;
 
@@ -113,9 +114,18 @@ ok(poll_until(sub {
 rename $data, "$data.after" or die $!;
 rename "$data.before", $data or die $!;
 $offset = $wb->log_offset;
+# it writes between the questions of the reader and the start of the stream
+my $relay = Relay->new($primary, silent_at => qr/START_REPLICATION.*START_REPLICATION/s);
+$wb->configure(upstream => $relay->conninfo);
+$wb->reload;
 $primary->start;
+ok(poll_until(sub { $relay->is_silent || $wb->log_content($offset) =~ /upstream has less WAL than what is here/ }),
+	'lost WAL: the reader has met it');
 $primary->safe_psql('postgres', "CREATE TABLE instead AS SELECT repeat('x', 500) FROM generate_series(1, 10000)");
+$relay->speak;
 $wb->wait_for_log(qr/reader WARNING:  $other/, $offset, 'lost WAL: refused');
+$relay->stop;
+$wb->configure(upstream => $primary);
 $offset = $wb->log_offset;
 $wb->stop;
 $wb->start;
