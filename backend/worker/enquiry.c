@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "process/signals.h"
 #include "shm/board.h"
@@ -15,7 +16,8 @@
 #include "util/monotime.h"
 #include "worker/enquiry.h"
 
-#define READER_MS 2000 /* in which one that starts with us has connected */
+/* In which a reader that starts with us, or goes elsewhere, has connected. */
+#define READER_MS 5000
 #define READER_POLL_MS 50
 #define ANSWER_MS 10000
 
@@ -34,24 +36,6 @@
 	"EXISTS (SELECT 1 FROM pg_catalog.pg_stat_replication r "                  \
 	"WHERE r.pid = %d) "                                                       \
 	"FROM pg_catalog.pg_control_system() c"
-
-static bool
-find_upstream(Facts *facts, ErrInfo *err)
-{
-	int64_t until = monotime_ms() + READER_MS;
-
-	while (!facts_get(facts) || !facts_has_place(facts))
-	{
-		struct pollfd fd = {.fd = board_wake_fd(), .events = POLLIN};
-
-		if (signals_stop_requested() || monotime_ms() >= until)
-			return errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
-				"the upstream server has not been reached yet");
-		poll(&fd, 1, READER_POLL_MS);
-		board_sleep_end();
-	}
-	return true;
-}
 
 /* meet_check() for a connection that understands no replication commands. */
 static bool
@@ -92,15 +76,20 @@ check_by_sql(PGconn *conn, const Facts *facts, ErrInfo *err)
 			   facts->host, facts->port);
 }
 
-PGconn *
-enquiry_connect(
+/* Once.  57P03: not now. */
+static PGconn *
+try_connect(
 	ChildContext *ctx, PgConnKind kind, const char *application, ErrInfo *err)
 {
 	PGconn *conn;
 	Facts facts;
 
-	if (!find_upstream(&facts, err))
+	if (!facts_get(&facts) || !facts_has_place(&facts))
+	{
+		errinfo_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
+			"the upstream server has not been reached yet");
 		return NULL;
+	}
 	conn = pgconn_connect(ctx->config, kind, application, true, &facts, err);
 	if (conn == NULL)
 		return NULL;
@@ -109,4 +98,23 @@ enquiry_connect(
 		return conn;
 	PQfinish(conn);
 	return NULL;
+}
+
+PGconn *
+enquiry_connect(
+	ChildContext *ctx, PgConnKind kind, const char *application, ErrInfo *err)
+{
+	int64_t until = monotime_ms() + READER_MS;
+	PGconn *conn;
+
+	while ((conn = try_connect(ctx, kind, application, err)) == NULL &&
+		   strcmp(err->sqlstate, SQLSTATE_CANNOT_CONNECT_NOW) == 0 &&
+		   !signals_stop_requested() && monotime_ms() < until)
+	{
+		struct pollfd fd = {.fd = board_wake_fd(), .events = POLLIN};
+
+		poll(&fd, 1, READER_POLL_MS);
+		board_sleep_end();
+	}
+	return conn;
 }

@@ -15,8 +15,8 @@
 
 /*
  * Connect to where the reader has found the upstream, and see that it is still there:
- * an answer of another server could let through what is to be withheld.  After a start
- * the reader is waited for, for a moment.
+ * an answer of another server could let through what is to be withheld.  A reader that
+ * is on its way there is waited for, for a moment.
  *
  * The caller finishes the connection.  NULL, with err: 57P03 if the reader has not
  * found an upstream yet, or is not on this one (any more); 55000 if it is of another
