@@ -1329,7 +1329,7 @@ sub check_directories
 	}
 	# a database that is out since its files were copied may have had some before
 	@bad = grep {
-		my ($oid) = m{/(\d+)$};
+		my $oid = m{/map-([0-9a-f]+)-} ? hex $1 : m{/(\d+)$} ? $1 : 0;
 		!($oid && $self->{db_by_oid}{$oid} && $self->{db_by_oid}{$oid}{copied}{$rule});
 	} @bad;
 	is("@bad", '', "$self->{major}, $rule: no directories of what is out");
