@@ -20,7 +20,7 @@
 #include "spool/spooldir.h"
 #include "util/monotime.h"
 
-#define ANSWER_MS 10000
+#define ANSWER_MS 30000
 /* One that holds WAL back need not send what is here. */
 #define PATIENCE_MS 5000
 
