@@ -104,7 +104,14 @@ sub asked_meanwhile
 }
 
 is(asked_meanwhile('FF/0', 2000), 0, 'who cannot have replayed it is not asked');
-is(asked_meanwhile(at(2000), 2000), 1, 'who has been sent it is asked once');
+# more than it had been sent when it was asked last
+my $sent = $primary->lsn('insert');
+$primary->safe_psql('postgres', "SELECT pg_logical_emit_message(true, '', repeat('x', 8000))");
+ok( WalBouncer::poll_until {
+		return lsn_number($wb->show_row('standbys', 'application_name', 'c')->{sent_lsn}) >= lsn_number($primary->lsn('flush'));
+	},
+	'there is more');
+is(asked_meanwhile(lsn_text(lsn_number($sent) + 2000), 2000), 1, 'who has been sent it is asked once');
 is(asked_meanwhile(at(1001), 1000), 0, 'behind all that it was sent');
 cmp_ok(asked_meanwhile(at(1000), 1000), '>=', 10, 'who has it is asked often');
 $_->leave foreach values %wire;
