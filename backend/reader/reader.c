@@ -230,16 +230,17 @@ static bool
 start(Position *position)
 {
 	bool has_facts = facts_generation() != 0;
+	bool ok;
 	ErrInfo err;
 
 	/* the spooler may have been late, and has to know the facts first */
-	if (has_facts && !find_late_position(position, &err))
+	ok = !has_facts || find_late_position(position, &err);
+	if (ok)
 	{
-		warn(&err);
-		return false;
+		publish_facts();
+		ok = has_facts || find_late_position(position, &err);
 	}
-	publish_facts();
-	if (!has_facts && !find_late_position(position, &err))
+	if (!ok)
 	{
 		warn(&err);
 		return false;
