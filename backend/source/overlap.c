@@ -14,7 +14,6 @@
 #include "pq/replication.h"
 #include "process/pgconn.h"
 #include "process/signals.h"
-#include "shm/board.h"
 #include "shm/facts.h"
 #include "source/overlap.h"
 #include "spool/spooldir.h"
@@ -238,19 +237,17 @@ place(Overlap *o, const Position *position, Lsn end)
 	return true;
 }
 
-/* As far as the spooler says; NULL if nothing is known of one. */
+/* NULL: there is none, or nothing is known of it. */
 static SpoolReader *
 open_spool(const Config *config)
 {
 	SpoolReader *spool;
-	BoardView spooler;
 	Facts facts;
 
-	if (!config_has_spool(config) || !facts_get(&facts) ||
-		!board_view(BOARD_SPOOLER, &spooler))
+	if (!config_has_spool(config) || !facts_get(&facts))
 		return NULL;
 	spool = spoolreader_new(config->state_directory, facts.segment_size);
-	spoolreader_limit(spool, spooler.status.tli, spooler.status.sent);
+	position_limit_spool(spool);
 	return spool;
 }
 

@@ -18,3 +18,14 @@ position_here(const Ring *ring)
 		return (Position){spooler.status.tli, spooler.status.sent};
 	return (Position){state.tli, state.head};
 }
+
+void
+position_limit_spool(SpoolReader *spool)
+{
+	BoardView spooler;
+
+	if (board_view(BOARD_SPOOLER, &spooler))
+		spoolreader_limit(spool, spooler.status.tli, spooler.status.sent);
+	else
+		spoolreader_limit(spool, 0, InvalidLsn);
+}

@@ -23,6 +23,7 @@
 #include "shm/facts.h"
 #include "source/archive.h"
 #include "source/ownconn.h"
+#include "source/position.h"
 #include "source/source.h"
 #include "spool/spooldir.h"
 #include "util/flap.h"
@@ -228,15 +229,10 @@ set_place(Source *src, BoardSource place)
 static bool
 read_spool(Source *src, Lsn lsn, uint8_t *dst, size_t cap, size_t *got)
 {
-	BoardView view;
-
 	if (src->spool == NULL ||
 		(ownconn_is_open(src->own) && lsn % src->segment_size != 0))
 		return false;
-	if (board_view(BOARD_SPOOLER, &view))
-		spoolreader_limit(src->spool, view.status.tli, view.status.sent);
-	else
-		spoolreader_limit(src->spool, 0, InvalidLsn);
+	position_limit_spool(src->spool);
 	*got = spoolreader_read(src->spool, &src->line, lsn, dst, cap);
 	return *got > 0;
 }

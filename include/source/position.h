@@ -8,6 +8,7 @@
 #include "base.h"
 
 #include "shm/ring.h"
+#include "spool/spooldir.h"
 #include "util/lsn.h"
 
 /* tli 0: there is none. */
@@ -19,5 +20,11 @@ typedef struct Position
 
 /* By the ring, or by the spool as long as nothing has come in this run. */
 Position position_here(const Ring *ring);
+
+/*
+ * Read as much of the spool as the spooler says is good; while it says nothing, whole
+ * segments alone.
+ */
+void position_limit_spool(SpoolReader *spool);
 
 #endif /* SOURCE_POSITION_H */
