@@ -18,7 +18,7 @@
 #include "worker/enquiry.h"
 #include "worker/scope.h"
 
-/* Twice this and a connect are shorter than a standby's patience (60 s). */
+/* Twice this and enquiry_connect() are shorter than a standby's patience (60 s). */
 #define QUERY_TIMEOUT_MS 10000
 
 /* How each kind of object is looked up. */
